@@ -1,0 +1,291 @@
+"""The site file as typed models: what edgegw.yaml may say.
+
+Owns: the schema (also published as JSON Schema for editors), defaults included.
+Must not know: YAML, line numbers (config.loader), what a profile needs (config.check).
+"""
+
+from pathlib import PurePosixPath
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from edgegw.profiles.fields import Duration, Slug, Strict
+from edgegw.profiles.schema import AlarmRule, Report
+
+MIB = 1024 * 1024
+_SIZES = {"KiB": 1024, "MiB": MIB, "GiB": 1024 * MIB}
+
+
+def parse_size(value: object) -> int:
+    """Bytes from ``64KiB``, ``512MiB``, ``2GiB``."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        text = value.strip()
+        for unit, factor in _SIZES.items():
+            if text.endswith(unit) and text[: -len(unit)].strip().isdigit():
+                return int(text[: -len(unit)]) * factor
+    raise ValueError(f"not a size: {value!r}; write for example 64KiB, 512MiB, 2GiB")
+
+
+Size = Annotated[int, BeforeValidator(parse_size)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class Secret(Strict):
+    """A reference to a secret; exactly one of the three. The secret itself never stands in the site file.
+
+    Attributes:
+        file: path of a file holding it (trailing newline ignored); it must not be readable by everyone.
+        env: name of an environment variable.
+        credential: name of a systemd credential (LoadCredential=), read from $CREDENTIALS_DIRECTORY.
+    """
+
+    file: str | None = None
+    env: str | None = None
+    credential: str | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> "Secret":
+        if sum(x is not None for x in (self.file, self.env, self.credential)) != 1:
+            raise ValueError("a secret is a reference: exactly one of file, env, credential")
+        return self
+
+
+class Gateway(Strict):
+    """Who this box is.
+
+    Attributes:
+        id: unique in the fleet; CloudEvents source is ``edgegw/<id>``, dedup keys begin with it.
+        language: what operators read in titles.
+        assume_clock_synced: believe a plausible clock where no time daemon leaves a marker.
+    """
+
+    id: Slug
+    language: Literal["zh-CN", "en"] = "zh-CN"
+    location: str = ""
+    assume_clock_synced: bool = True
+
+
+class StoreSection(Strict):
+    """Where and how much is kept.
+
+    Attributes:
+        path: the SQLite file; relative paths are relative to the state directory ($STATE_DIRECTORY, else the site file's folder).
+        budget: the most the database may take; telemetry is shed first when it is reached.
+        reserve: ballast kept aside so that deleting still works on a full disk.
+    """
+
+    path: str = "edgegw.db"
+    budget: Annotated[Size, Field(ge=4 * MIB)] = 512 * MIB
+    reserve: Annotated[Size, Field(ge=0)] = 8 * MIB
+
+
+class Tls(Strict):
+    """TLS with verification; `ca` is a PEM file (system store if not given), `cert` and `key` for client authentication."""
+
+    ca: str | None = None
+    cert: str | None = None
+    key: str | None = None
+
+
+class MqttLink(Strict):
+    """A session with the device-side broker.
+
+    Attributes:
+        version: 5, or 3.1.1 for old brokers.
+        session_expiry: how long the broker keeps our session while we are away (MQTT 5).
+        receive_maximum: unacknowledged messages the broker may have in flight to us (MQTT 5); bounds memory.
+        will_topic: where the broker announces our death (retained ``online``/``offline``); None for none.
+    """
+
+    kind: Literal["mqtt"]
+    host: str = "127.0.0.1"
+    port: Port = 1883
+    version: Literal["5", "3.1.1"] = "5"
+    client_id: str | None = None
+    username: str | None = None
+    password: Secret | None = None
+    tls: Tls | None = None
+    keepalive: Duration = 30.0
+    session_expiry: Duration = 604800.0
+    receive_maximum: Annotated[int, Field(ge=1, le=65535)] = 2000
+    will_topic: str | None = None
+
+
+class _Serial(Strict):
+    port: str
+    baud: Annotated[int, Field(ge=300, le=4_000_000)] = 9600
+    format: Annotated[str, Field(pattern=r"^[78][NEO][12]$")] = "8N1"
+
+
+class ModbusRtuLink(_Serial):
+    """A half-duplex serial line of Modbus units.
+
+    Attributes:
+        gap: silence between frames beyond the standard's 3.5 characters (USB adapters and slow slaves want more).
+        late: how long after a timeout an answer may still come; the line stays silent that long (late-reply guard).
+    """
+
+    kind: Literal["modbus-rtu"]
+    gap: Duration = 0.0
+    late: Duration = 0.2
+
+
+class ModbusTcpLink(Strict):
+    """A Modbus TCP device or gateway; unit ids behind it are addresses."""
+
+    kind: Literal["modbus-tcp"]
+    host: str
+    port: Port = 502
+    gap: Duration = 0.0
+
+
+class ModbusRtuTcpLink(Strict):
+    """RTU frames through a transparent serial server; `baud` and `format` are the far line's."""
+
+    kind: Literal["modbus-rtu-tcp"]
+    host: str
+    port: Port
+    baud: Annotated[int, Field(ge=300, le=4_000_000)] = 9600
+    format: Annotated[str, Field(pattern=r"^[78][NEO][12]$")] = "8N1"
+    gap: Duration = 0.0
+    late: Duration = 0.5
+
+
+class SerialLink(_Serial):
+    """A serial line with one talking device. `port` is a device path or ``socket://host:port``."""
+
+    kind: Literal["serial"]
+
+
+Link = Annotated[MqttLink | ModbusRtuLink | ModbusTcpLink | ModbusRtuTcpLink | SerialLink, Field(discriminator="kind")]
+
+Address = Annotated[str | int, Field(union_mode="left_to_right")]
+
+
+class AlarmOverride(Strict):
+    """What a site changes about one of a profile's alarms; only the keys given change."""
+
+    when: dict[str, object] | None = None
+    hold: Annotated[Duration | None, Field(alias="for")] = None
+    clear_after: Duration | None = None
+    priority: Literal["P1", "P2", "P3", "P4"] | None = None
+    enabled: bool | None = None
+
+
+class Device(Strict):
+    """A device instance.
+
+    Attributes:
+        address: MQTT: the topic part its profile calls ``{address}``; Modbus: unit id 1–247 (0–255 on TCP); serial: not given.
+        labels: building, floor, unit, room …; become the ticket's location.
+        alarms: overrides by the profile's alarm names.
+        rules: further alarms of this device alone.
+    """
+
+    name: str | None = None
+    link: Slug
+    profile: str
+    address: Address | None = None
+    labels: dict[Slug, str] = Field(default={})
+    report: Report | None = None
+    offline_after: Duration | None = None
+    alarms: dict[Slug, AlarmOverride] = Field(default={})
+    rules: dict[Slug, AlarmRule] = Field(default={})
+
+
+class Retry(Strict):
+    """Full-jitter back-off between `first` and `most`."""
+
+    first: Duration = 0.5
+    most: Duration = 30.0
+
+
+class HttpUpstream(Strict):
+    """POST of CloudEvents batches; 2xx accepts.
+
+    Attributes:
+        batch: most records in a request.
+        timeout: the whole request.
+        token: sent as ``Authorization: Bearer …``.
+    """
+
+    kind: Literal["http"]
+    url: Annotated[str, Field(pattern=r"^https?://[^\s]+$")]
+    token: Secret | None = None
+    tls: Tls | None = None
+    batch: Annotated[int, Field(ge=1, le=1000)] = 200
+    timeout: Duration = 10.0
+    retry: Retry = Retry()
+    lanes: Annotated[tuple[Literal["alarm", "access", "command", "telemetry"], ...], Field(strict=False)] = (
+        "alarm",
+        "access",
+        "command",
+        "telemetry",
+    )
+
+
+class MqttUpstream(Strict):
+    """One CloudEvent per message at QoS 1.
+
+    Attributes:
+        topic: template; ``{gateway}``, ``{lane}``, ``{type}``, ``{subject}`` are filled in.
+        accept: ``puback`` if the broker's word counts as acceptance, ``reply`` if the application answers on `reply_topic`
+            with ``{"ids": ["…"]}``.
+        window: most publishes in flight.
+    """
+
+    kind: Literal["mqtt"]
+    host: str = "127.0.0.1"
+    port: Port = 1883
+    client_id: str | None = None
+    username: str | None = None
+    password: Secret | None = None
+    tls: Tls | None = None
+    topic: str = "edgegw/{gateway}/{lane}"
+    accept: Literal["puback", "reply"]
+    reply_topic: str | None = None
+    window: Annotated[int, Field(ge=1, le=65535)] = 500
+    timeout: Duration = 10.0
+    retry: Retry = Retry()
+    lanes: Annotated[tuple[Literal["alarm", "access", "command", "telemetry"], ...], Field(strict=False)] = (
+        "alarm",
+        "access",
+        "command",
+        "telemetry",
+    )
+
+    @model_validator(mode="after")
+    def _reply(self) -> "MqttUpstream":
+        if (self.accept == "reply") != (self.reply_topic is not None):
+            raise ValueError("reply_topic goes with accept: reply, and accept: reply needs it")
+        return self
+
+
+Upstream = Annotated[HttpUpstream | MqttUpstream, Field(discriminator="kind")]
+
+
+class Control(Strict):
+    """Where operators look: metrics and health, on loopback unless said otherwise. `port` 0: any free port."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 9464
+    enabled: bool = True
+
+
+class Site(Strict):
+    """The whole site file."""
+
+    gateway: Gateway
+    store: StoreSection = StoreSection()
+    profiles: tuple[str, ...] = Field(default=(), strict=False)
+    links: Annotated[dict[Slug, Link], Field(min_length=1)]
+    devices: Annotated[dict[Slug, Device], Field(min_length=1)]
+    upstream: dict[Slug, Upstream] = Field(default={})
+    control: Control = Control()
+
+
+def is_relative(path: str) -> bool:
+    """Whether a path in the site file is meant relative to the file's folder or the state directory."""
+    return not PurePosixPath(path).is_absolute()

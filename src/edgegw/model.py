@@ -1,0 +1,205 @@
+"""The words of edgegw as small frozen types.
+
+Owns: what travels along the one fixed line: raw messages, readings, events, records, alarms' identities, lanes.
+Must not know: any protocol's bytes, SQL, sockets, the site file.
+
+Structs (msgspec) rather than dataclasses: they are created per message on the hot path, cost a tenth, and encode to JSON as they are.
+"""
+
+from collections.abc import Mapping
+from enum import IntEnum, StrEnum
+
+from msgspec import Struct
+
+Value = bool | int | float | str | None
+"""What a point can hold. Exact decimals (meter totals) travel as int with a scale in the profile or as str, never as a drifting float."""
+
+
+class Lane(IntEnum):
+    """Delivery lanes, most urgent first (design promise 5). The number is stored and never changes meaning."""
+
+    ALARM = 0
+    ACCESS = 1
+    COMMAND = 2
+    TELEMETRY = 3
+
+    @property
+    def label(self) -> str:
+        """Lower-case name, as used in metrics, tables and files."""
+        return self.name.lower()
+
+
+class Quality(StrEnum):
+    """How far a value may be believed (design promise 12)."""
+
+    FRESH = "fresh"
+    """Reported or changed just now."""
+    UNCHANGED = "unchanged"
+    """Asked for just now, same as before."""
+    STALE = "stale"
+    """Not from now: retained by a broker, or the device does not answer any more."""
+
+
+class Instant(Struct, frozen=True, gc=False):
+    """A moment, on two clocks.
+
+    Attributes:
+        wall_ns: nanoseconds since the Unix epoch; a label, may be wrong while not `synced`.
+        mono_ns: monotonic nanoseconds of this machine's boot; the only thing timers use.
+        synced: whether the wall clock was trusted at that moment.
+    """
+
+    wall_ns: int
+    mono_ns: int
+    synced: bool = True
+
+
+# --- what a link hands over -------------------------------------------------------------------------------------------
+
+
+class MqttPayload(Struct, frozen=True, gc=False):
+    """One MQTT application message. `retained`: the broker kept it from earlier; its age is unknown."""
+
+    topic: str
+    payload: bytes
+    retained: bool = False
+
+
+class Registers(Struct, frozen=True, gc=False):
+    """One answered Modbus block.
+
+    Attributes:
+        table: ``coil``, ``discrete``, ``holding`` or ``input``.
+        address: first register or bit, zero-based as on the wire.
+        words: 16-bit values, or 0/1 for coil and discrete.
+    """
+
+    table: str
+    address: int
+    words: tuple[int, ...]
+
+
+class Frame(Struct, frozen=True, gc=False):
+    """One complete serial frame, delimiters and checksum included, as the framer cut it."""
+
+    data: bytes
+
+
+Raw = MqttPayload | Registers | Frame
+
+
+class Reading(Struct, frozen=True, gc=False):
+    """A point's value at a moment. `unit` is a UCUM-like string from the profile, or None."""
+
+    point: str
+    value: Value
+    unit: str | None = None
+    quality: Quality = Quality.FRESH
+
+
+class Decoded(Struct, frozen=True, gc=False):
+    """What a profile made of one raw message.
+
+    Attributes:
+        readings: in profile order; may be empty (a message that is valid and says nothing of interest).
+        online: True/False if the message speaks about the device's availability, else None.
+    """
+
+    readings: tuple[Reading, ...] = ()
+    online: bool | None = None
+
+
+# --- what goes to the store and upstream ------------------------------------------------------------------------------
+
+
+class Event(Struct, frozen=True, gc=False):
+    """Something to be recorded and told upstream; becomes a record when it is stored.
+
+    Attributes:
+        type: CloudEvents type, ``edgegw.reading``, ``edgegw.alarm.raised`` …
+        lane: which delivery lane.
+        subject: device id, or ``link/<name>``, ``gateway``.
+        at: when it was received or decided.
+        data: the event's data as encoded JSON (an object).
+    """
+
+    type: str
+    lane: Lane
+    subject: str
+    at: Instant
+    data: bytes
+
+
+class Record(Struct, frozen=True, gc=False):
+    """An event as stored.
+
+    Attributes:
+        seq: unique and ever growing in this gateway's life; order is by seq, never by time.
+        id: UUIDv7, 36 characters; the receiver's key for idempotence.
+        boot: number of the daemon start that stored it (with gateway and seq the record's identity).
+        time_ns: wall time, corrected once the clock was known; `original_ns` as first written if they differ, else None.
+        mono_ns: monotonic time of the reception; comparable only within one operating-system boot.
+        same_boot: whether `mono_ns` is comparable with the present monotonic clock.
+    """
+
+    seq: int
+    id: str
+    boot: int
+    lane: Lane
+    type: str
+    subject: str
+    time_ns: int
+    original_ns: int | None
+    mono_ns: int
+    same_boot: bool
+    synced: bool
+    data: bytes
+
+
+class DeadLetter(Struct, frozen=True, gc=False):
+    """Poison kept raw: what came, from where, and why nothing could be made of it.
+
+    Attributes:
+        origin: ``device`` (could not be decoded) or ``upstream`` (refused for good by that upstream).
+        source: device id, or upstream name.
+        reason: bounded slug of the error.
+        detail: text for a person.
+        key: topic, block address or record id.
+        raw: the bytes as they came, cut at 64 KiB.
+        at: when.
+    """
+
+    origin: str
+    source: str
+    reason: str
+    detail: str
+    key: str
+    raw: bytes
+    at: Instant
+
+
+class StateChange(Struct, frozen=True, gc=False):
+    """A small durable value that commits with the records it belongs to (design promise 13).
+
+    Attributes:
+        kind: ``alarm``, ``presence`` …, the owner's namespace.
+        key: unique within the kind.
+        value: encoded JSON, or None to forget the key.
+    """
+
+    kind: str
+    key: str
+    value: bytes | None
+
+
+class Changes(Struct, frozen=True, gc=False):
+    """What a pure step decided: events to record and state to keep, to be committed together."""
+
+    events: tuple[Event, ...] = ()
+    states: tuple[StateChange, ...] = ()
+
+
+NOTHING = Changes()
+
+Labels = Mapping[str, str]
+"""Where a device is: building, floor, unit, room … as the site file says."""

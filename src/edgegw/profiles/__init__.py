@@ -1,0 +1,1 @@
+"""Device profiles: their schema, their loading, and decoding by them."""

@@ -1,0 +1,324 @@
+"""The device profile as typed models: what one YAML file under device_profiles/ may say.
+
+Owns: the schema (also published as JSON Schema for editors).
+Must not know: how a profile is found and read (loader), how messages are decoded (decode), what a site adds.
+
+Vocabulary close to EdgeX device profiles: a profile has points with type, unit, scale, offset, map. Every profile carries
+samples: real messages with the readings they must give; a profile whose samples fail cannot be used.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from edgegw.profiles.fields import Duration, HexBytes, Slug, Strict, Text
+
+PointType = Literal["bool", "int", "float", "str", "uint16", "int16", "uint32", "int32", "uint64", "int64", "float32", "float64"]
+"""bool, int, float and str suit messages that carry text or JSON; the sized ones suit registers and binary fields."""
+
+WordOrder = Literal["ABCD", "CDAB", "BADC", "DCBA"]
+"""Byte order of a value across 16-bit registers: ABCD is big-endian (the Modbus norm), CDAB low word first."""
+
+Scalar = bool | int | float | str | None
+
+
+class MqttRead(Strict):
+    """Where a point is in an MQTT message.
+
+    Attributes:
+        topic: template with ``{address}``; the profile's `mqtt.topic` where not given.
+        path: dotted path into the JSON payload (``params.switch:0.apower``, ``events.0.event``); empty: the whole payload as text.
+    """
+
+    topic: str | None = None
+    path: str = ""
+
+
+class ModbusRead(Strict):
+    """Where a point is in a Modbus device.
+
+    Attributes:
+        table: which of the four tables; `address` is zero-based as on the wire.
+        bit: one bit of a 16-bit register, 0 the lowest.
+        group: a name from the profile's `modbus.poll`; how often it is asked for.
+    """
+
+    table: Literal["coil", "discrete", "holding", "input"]
+    address: Annotated[int, Field(ge=0, le=0xFFFF)]
+    order: WordOrder = "ABCD"
+    bit: Annotated[int, Field(ge=0, le=15)] | None = None
+    group: Slug = "normal"
+
+
+class SerialRead(Strict):
+    """Which field of the parsed serial frame a point takes; fields come from `serial.protocol`."""
+
+    field: str
+
+
+class Condition(Strict):
+    """When an alarm's condition holds. Exactly one kind; `hysteresis` goes with above and below.
+
+    Attributes:
+        above, below: holds beyond the limit, and until the value is back by `hysteresis` (same unit as the point).
+        equals, one_of: holds while the value is (one of) this.
+        changed: holds for the moment the value differs from the one before.
+        rate_above: holds while the value rises or falls faster than this per second.
+        missing: holds when the point has given no value for this long.
+        offline: holds while the device is offline.
+    """
+
+    above: float | None = None
+    below: float | None = None
+    hysteresis: Annotated[float, Field(ge=0)] = 0.0
+    equals: Scalar = None
+    one_of: Annotated[tuple[Scalar, ...] | None, Field(alias="in", strict=False)] = None
+    changed: Literal[True] | None = None
+    rate_above: Annotated[float, Field(gt=0)] | None = None
+    missing: Duration | None = None
+    offline: Literal[True] | None = None
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> "Condition":
+        kinds = self.model_fields_set - {"hysteresis"}
+        if len(kinds) != 1:
+            named = ", ".join(sorted(kinds)) or "none"
+            raise ValueError(
+                f"a condition has exactly one of above, below, equals, in, changed, rate_above, missing, offline; here: {named}"
+            )
+        if self.hysteresis and not kinds & {"above", "below"}:
+            raise ValueError("hysteresis goes with above or below")
+        return self
+
+
+class AlarmRule(Strict):
+    """An alarm a device can raise: one condition, one dedup key, one state machine.
+
+    Attributes:
+        point: the point watched; not given for `offline`.
+        hold: the condition must hold this long before the alarm is raised (``for`` in the file).
+        clear_after: the condition must be gone this long before it is cleared; this is the debounce.
+        priority: P1 (most urgent) to P4.
+        category: slug of the service catalogue: security, fire, lift, water, power, hvac, environment, access, parking, cleaning, device.
+        title: what an operator reads; ``{device}``, ``{location}``, ``{value}``, ``{unit}`` are filled in.
+        enabled: a site may switch a profile's alarm off.
+    """
+
+    point: Slug | None = None
+    when: Condition
+    hold: Annotated[Duration, Field(alias="for")] = 0.0
+    clear_after: Duration = 5.0
+    priority: Literal["P1", "P2", "P3", "P4"] = "P3"
+    category: Slug = "device"
+    title: Annotated[Text, BeforeValidator(lambda v: {"zh": v, "en": v} if isinstance(v, str) else v)]
+    enabled: bool = True
+
+    @model_validator(mode="after")
+    def _point_or_offline(self) -> "AlarmRule":
+        if (self.point is None) != (self.when.offline is True):
+            raise ValueError("name the point this alarm watches (or use `when: {offline: true}` without a point)")
+        return self
+
+
+class Report(Strict):
+    """Which readings become records. Together: a reading is recorded if it changed enough and `min_interval` has passed,
+    or if `max_interval` has passed. Alarms see every reading whatever is reported.
+
+    Attributes:
+        on_change: record only when the value differs from the last one recorded.
+        deadband: and differs by at least this much (same unit as the point).
+    """
+
+    on_change: bool = False
+    deadband: Annotated[float, Field(ge=0)] = 0.0
+    min_interval: Duration = 0.0
+    max_interval: Duration | None = None
+
+
+class Point(Strict):
+    """A named value of the device.
+
+    Attributes:
+        type: see `PointType`.
+        unit: UCUM-like, e.g. ``V``, ``Cel``, ``kW.h``, ``%``.
+        scale, offset: value = raw × scale + offset; decimal scales are applied exactly (0.1 never gives 23.400000000000002).
+        map: raw value (as text) to value, e.g. ``{"ON": true}``; an unmapped value is a decode error.
+        min, max: outside is a decode error (a sensor's error code, a torn frame).
+        length: registers of a ``str``.
+        optional: a message without this point is fine (partial updates); on Modbus every point is always there.
+    """
+
+    type: PointType
+    description: str = ""
+    unit: str | None = None
+    scale: float = 1
+    offset: float = 0
+    map: dict[str, Scalar] | None = None
+    min: float | None = None
+    max: float | None = None
+    length: Annotated[int, Field(ge=1, le=125)] | None = None
+    optional: bool = True
+    mqtt: MqttRead | None = None
+    modbus: ModbusRead | None = None
+    serial: SerialRead | None = None
+    report: Report | None = None
+
+
+class MqttAvailability(Strict):
+    """The topic by which a device, or something in its name, says whether it is there. Plain text and JSON are both tried."""
+
+    topic: str
+    path: str = "state"
+    online: tuple[Scalar, ...] = Field(default=("online", "Online", True, "true"), strict=False)
+    offline: tuple[Scalar, ...] = Field(default=("offline", "Offline", False, "false"), strict=False)
+
+
+class MqttSection(Strict):
+    """What is common to a profile's MQTT topics. `{address}` stands for the device's address in the site file."""
+
+    topic: str = "{address}"
+    availability: MqttAvailability | None = None
+
+
+class ModbusSection(Strict):
+    """How a Modbus device may be asked.
+
+    Attributes:
+        poll: groups and their periods; every point names one (``normal`` if it does not).
+        max_registers: longest block in one request (125 by the standard, fewer for some devices; 1: one value a read).
+        max_bits: the same for coils and discrete inputs (2000 by the standard).
+        max_gap: unread registers a block may bridge to save a request; 0 for devices that refuse holes.
+        timeout: how long to wait for the answer to begin, beyond the wire time.
+        turnaround: silence the device wants between its answer and the next request.
+    """
+
+    poll: dict[Slug, Duration] = Field(default={"normal": 10.0})
+    max_registers: Annotated[int, Field(ge=1, le=125)] = 60
+    max_bits: Annotated[int, Field(ge=1, le=2000)] = 512
+    max_gap: Annotated[int, Field(ge=0, le=64)] = 8
+    timeout: Duration = 0.3
+    turnaround: Duration = 0.0
+
+
+class DelimiterFraming(Strict):
+    """Frames end with `end` (kept out of the frame). `max`: bytes an unfinished frame may hold."""
+
+    kind: Literal["delimiter"]
+    end: HexBytes
+    max: Annotated[int, Field(ge=1, le=65536)] = 1024
+
+
+class FixedFraming(Strict):
+    """Every frame has `length` bytes; `start`, if given, begins each and is what is searched after garbage."""
+
+    kind: Literal["fixed"]
+    length: Annotated[int, Field(ge=1, le=65536)]
+    start: HexBytes = b""
+    idle: Duration = 0.1
+
+
+class LengthFraming(Strict):
+    """A header, then a length field, then the rest.
+
+    Attributes:
+        start: bytes every frame begins with.
+        offset, size, order: where the length field is, 1 or 2 bytes, big- or little-endian.
+        adjust: bytes of the whole frame that the length field does not count.
+    """
+
+    kind: Literal["length"]
+    start: HexBytes
+    offset: Annotated[int, Field(ge=0, le=64)]
+    size: Literal[1, 2] = 1
+    order: Literal["big", "little"] = "big"
+    adjust: int = 0
+    max: Annotated[int, Field(ge=1, le=65536)] = 1024
+    idle: Duration = 0.1
+
+
+class StxEtxFraming(Strict):
+    """From `stx` to `etx`, both kept in the frame. `idle`: an unfinished frame older than this is garbage."""
+
+    kind: Literal["stx-etx"]
+    stx: HexBytes = b"\x02"
+    etx: HexBytes = b"\x03"
+    max: Annotated[int, Field(ge=2, le=65536)] = 1024
+    idle: Duration = 0.1
+
+
+Framing = Annotated[DelimiterFraming | FixedFraming | LengthFraming | StxEtxFraming, Field(discriminator="kind")]
+
+
+class SerialSection(Strict):
+    """How bytes on a serial line become frames and fields.
+
+    Attributes:
+        framing: how frames are cut.
+        protocol: a parser by name, from codec.SERIAL_PROTOCOLS (``rdm6300``, ``em-binary``, ``text`` …); it gives fields.
+        pattern: for ``text``: a regular expression; its named groups are the fields.
+        repeat: a frame equal to the one before within this time is the same event (a card held at a reader); 0: keep all.
+        request: bytes to send every `every`, for devices that only answer; None for devices that talk by themselves.
+    """
+
+    framing: Framing
+    protocol: Slug
+    pattern: str | None = None
+    encoding: Literal["ascii", "utf-8", "gb2312"] = "ascii"
+    repeat: Duration = 0.0
+    request: HexBytes | None = None
+    every: Duration = 10.0
+
+
+class Sample(Strict):
+    """A real message and what must come of it. Exactly one of `payload` (MQTT) and `hex` (serial frame, Modbus answer).
+
+    Attributes:
+        source: where the bytes are from: captured, constructed, which document.
+        topic: MQTT topic, with ``{address}``; the profile's first topic if not given.
+        request: for Modbus: the request frame that `hex` answers.
+        readings: point → value; the decoded message must give exactly these.
+        online: the availability the message must tell.
+        error: the reason the message must be refused with, instead of readings.
+    """
+
+    source: str
+    payload: str | None = None
+    topic: str | None = None
+    retained: bool = False
+    hex: HexBytes | None = None
+    request: HexBytes | None = None
+    readings: dict[Slug, Scalar] | None = None
+    online: bool | None = None
+    error: str | None = None
+
+    @model_validator(mode="after")
+    def _shape(self) -> "Sample":
+        if (self.payload is None) == (self.hex is None):
+            raise ValueError("a sample has either payload (MQTT) or hex (Modbus, serial)")
+        if self.readings is None and self.online is None and self.error is None:
+            raise ValueError("a sample says what must come of it: readings, online or error")
+        return self
+
+
+class Profile(Strict):
+    """A device type. The file's place gives its name: device_profiles/<vendor>/<model>.yaml is ``<vendor>/<model>``.
+
+    Attributes:
+        link: which kind of link its devices are on.
+        source: the document or captures the facts are from.
+        offline_after: a device silent for this long is offline (Modbus: counted from the last answered poll).
+    """
+
+    vendor: str
+    model: str
+    description: str = ""
+    source: str
+    link: Literal["mqtt", "modbus", "serial"]
+    offline_after: Duration | None = None
+    mqtt: MqttSection = MqttSection()
+    modbus: ModbusSection = ModbusSection()
+    serial: SerialSection | None = None
+    report: Report = Report()
+    points: Annotated[dict[Slug, Point], Field(min_length=1)]
+    alarms: dict[Slug, AlarmRule] = Field(default={})
+    samples: Annotated[tuple[Sample, ...], Field(min_length=1, strict=False)]

@@ -1,0 +1,1 @@
+"""Conditions and alarm state machines: pure decisions from readings and time."""
