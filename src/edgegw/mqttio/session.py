@@ -1,0 +1,477 @@
+"""One MQTT connection on asyncio: paho-mqtt does the session, PUBLISH and PUBACK take a short way.
+
+Owns: connecting, subscribing, publishing, acknowledging, backpressure, keepalive and the end of one connection.
+Must not know: what messages mean, when to connect again (the owner makes a new session for each connection; a reused paho client
+keeps its old queue, and a stale acknowledgement can hit another message).
+
+paho builds and checks CONNECT, SUBSCRIBE, will, properties, reason codes. The two packets that come by the thousand are parsed
+from, and written to, the joined buffers directly (`mqttio.wire`). Nothing is queued here that could be lost: QoS 1 messages stay
+with the broker until `ack`, publishes stay with the caller until `on_puback`.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from paho.mqtt import client as paho
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from edgegw.errors import LinkError
+from edgegw.mqttio import wire
+from edgegw.mqttio.options import MqttOptions
+from edgegw.mqttio.transport import Transport, open_socket
+from edgegw.mqttio.wire import Incoming
+
+SLICE_S = 0.005
+"""Longest time spent on received messages before the event loop's other tasks get their turn."""
+
+SLICE_CHECK = 32
+"""Messages between two looks at the clock for `SLICE_S`."""
+
+FIRST_MID = 1024
+"""Packet ids below are paho's (SUBSCRIBE, UNSUBSCRIBE count up from 1, a few per connection); ours are FIRST_MID…65535."""
+
+MAX_WINDOW = 60_000
+"""Publishes in flight at most, so that a free packet id is always near."""
+
+CLOSE_TIMEOUT_S = 1.0
+"""How long a clean `close` waits for acknowledgements to leave."""
+
+_NOT_AUTHORIZED = (0x86, 0x87, 0x8C)
+"""CONNACK: bad user name or password, not authorized, bad authentication method."""
+
+
+class _Bridge:
+    """What paho takes for its socket: reads come out of our buffer, writes go into our write buffer."""
+
+    def __init__(self, session: "MqttSession") -> None:
+        self._session = session
+
+    def recv(self, size: int) -> bytes:
+        return self._session._take(size)  # noqa: SLF001 - the two are one thing in two shapes
+
+    def send(self, data: bytes) -> int:
+        self._session._transport_write(bytes(data))  # noqa: SLF001 - as above
+        return len(data)
+
+    def setblocking(self, flag: bool) -> None:  # noqa: FBT001 - the socket's own signature
+        """Nothing: the stream below is non-blocking already."""
+
+    def fileno(self) -> int:
+        return -1
+
+    def close(self) -> None:
+        """Nothing: the session closes its stream itself."""
+
+
+class _Client(paho.Client):
+    """paho on a stream that is already connected; the only override is where its socket comes from."""
+
+    bridge: _Bridge
+
+    def _create_socket(self) -> Any:  # noqa: ANN401 - paho's SocketLike is private to it
+        return self.bridge
+
+
+class MqttSession:
+    """One connection. All calls and callbacks on the event loop; callbacks must not raise.
+
+    Args:
+        on_message: every message. QoS 1 messages stay unacknowledged until `ack(mid)`, in any order, unless `auto_ack`.
+        on_puback: (packet id, reason code) of each of our publishes; code < 0x80 is success.
+        on_disconnect: called once, with a slug, when the connection ended other than by `close`.
+    """
+
+    def __init__(
+        self,
+        options: MqttOptions,
+        *,
+        on_message: Callable[[Incoming], None] | None = None,
+        on_puback: Callable[[int, int], None] | None = None,
+        on_disconnect: Callable[[str], None] | None = None,
+    ) -> None:
+        self.options = options
+        self.session_present = False
+        self.window = MAX_WINDOW
+        """Most QoS 1 publishes the broker takes in flight (its receive maximum)."""
+        self._on_message = on_message
+        self._on_puback = on_puback
+        self._on_disconnect = on_disconnect
+        self._v5 = options.version == "5"
+        self._no_properties = wire.NO_PROPERTIES if self._v5 else b""
+        self._transport: Transport | None = None
+        self._client: _Client | None = None
+        self._closed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._connack: asyncio.Future[None] | None = None
+        self._subacks: dict[int, asyncio.Future[list[ReasonCode]]] = {}
+        self._buf = b""
+        self._pos = 0
+        self._skip = 0  # bytes of an oversized packet still to be thrown away
+        self._up = False
+        self._paused = False
+        self._again = False  # a slice ended with packets left; a continuation is scheduled
+        self._mid = FIRST_MID - 1
+        self._in_flight: set[int] = set()
+        self._quiet_ticks = 0
+        self._keepalive: asyncio.TimerHandle | None = None
+
+    # --- opening
+
+    async def connect(self, timeout_s: float = 10.0) -> None:
+        """Connect and wait for the broker's word.
+
+        Raises:
+            LinkError: ``unreachable``, ``tls``, ``timeout``, ``not-authorized``, ``refused`` (the broker said no), or how the
+                connection was lost.
+        """
+        try:
+            async with asyncio.timeout(timeout_s):
+                sock = await open_socket(self.options.host, self.options.port, self.options.tls)
+                self._transport = Transport(sock, self._readable, self._lost)
+                self._connack = asyncio.get_running_loop().create_future()
+                self._client = self._make_client()
+                await self._connack
+        except TimeoutError:
+            self._finish("timeout")
+            raise LinkError(
+                "timeout", f"no answer from {self.options.host}:{self.options.port} in {timeout_s} s"
+            ) from None
+        except (LinkError, asyncio.CancelledError):
+            self._finish("refused")
+            raise
+        self._up = True
+        self._tick()
+
+    def _make_client(self) -> _Client:
+        o = self.options
+        client = _Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=o.client_id,
+            clean_session=None if self._v5 else o.clean or not o.client_id,
+            protocol=MQTTProtocolVersion.MQTTv5 if self._v5 else MQTTProtocolVersion.MQTTv311,
+            reconnect_on_failure=False,
+            manual_ack=not o.auto_ack,
+        )
+        client.bridge = _Bridge(self)
+        client.on_connect = self._connected
+        client.on_disconnect = self._told_to_go
+        client.on_subscribe = self._subscribed
+        client.on_message = self._slow_message
+        client.on_socket_register_write = self._paho_writes
+        if o.username is not None:
+            client.username_pw_set(o.username, o.password)
+        if o.will is not None:
+            client.will_set(o.will.topic, o.will.payload, o.will.qos, o.will.retain)
+        keepalive = max(1, round(o.keepalive_s))
+        if self._v5:
+            properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call] # paho left it so
+            properties.ReceiveMaximum = o.receive_maximum
+            properties.SessionExpiryInterval = round(o.session_expiry_s)
+            client.connect(o.host, o.port, keepalive, clean_start=o.clean, properties=properties)
+        else:
+            client.connect(o.host, o.port, keepalive)
+        return client
+
+    def _connected(
+        self,
+        _client: paho.Client,
+        _data: object,
+        flags: paho.ConnectFlags,
+        code: ReasonCode,
+        properties: Properties | None,
+    ) -> None:
+        if self._connack is None or self._connack.done():
+            return
+        if code.is_failure:
+            reason = "not-authorized" if code.value in _NOT_AUTHORIZED else "refused"
+            detail = f"{self.options.host}:{self.options.port} as {self.options.client_id!r}: {code}"
+            self._connack.set_exception(LinkError(reason, detail))
+            return
+        self.session_present = flags.session_present
+        self.window = min(MAX_WINDOW, getattr(properties, "ReceiveMaximum", MAX_WINDOW))
+        self._connack.set_result(None)
+
+    async def subscribe(self, filters: Iterable[tuple[str, int]], timeout_s: float = 10.0) -> None:
+        """Subscribe to (filter, qos) pairs in one packet and wait until the broker granted each.
+
+        Raises:
+            LinkError: ``subscribe-refused`` naming the filters, ``timeout``, or the connection was lost.
+        """
+        pairs = list(filters)
+        if self._client is None or not self.connected:
+            raise LinkError("not-connected", "subscribe")
+        _, mid = self._client.subscribe(pairs)
+        if mid is None:
+            raise LinkError("subscribe-refused", f"not subscribable: {pairs}")
+        answer: asyncio.Future[list[ReasonCode]] = asyncio.get_running_loop().create_future()
+        self._subacks[mid] = answer
+        try:
+            async with asyncio.timeout(timeout_s):
+                codes = await answer
+        except TimeoutError:
+            raise LinkError("timeout", f"no SUBACK in {timeout_s} s") from None
+        finally:
+            del self._subacks[mid]
+        refused = [f"{name}: {code}" for (name, _), code in zip(pairs, codes, strict=False) if code.is_failure]
+        if refused:
+            raise LinkError("subscribe-refused", ", ".join(refused))
+
+    def _subscribed(
+        self, _client: paho.Client, _data: object, mid: int, codes: list[ReasonCode], _properties: Properties | None
+    ) -> None:
+        answer = self._subacks.get(mid)
+        if answer is not None and not answer.done():
+            answer.set_result(codes)
+
+    # --- sending
+
+    def publish(
+        self, topic: str | bytes, payload: bytes, *, qos: int = 1, retain: bool = False, properties: bytes | None = None
+    ) -> int:
+        """Queue one PUBLISH and return its packet id (0 at QoS 0). Everything of one loop iteration leaves in one send.
+
+        Args:
+            topic: a topic, or `wire.topic_field` of it made once for many publishes.
+            properties: MQTT 5 property block (`wire.content_type_property`); none if None.
+
+        Raises:
+            LinkError: ``not-connected``, or ``window-full``: the broker takes no more in flight (see `in_flight`, `window`).
+        """
+        transport = self._transport
+        if transport is None or transport.closed:
+            raise LinkError("not-connected", "publish")
+        mid = 0
+        if qos:
+            if len(self._in_flight) >= self.window:
+                raise LinkError("window-full", f"{self.window} publishes in flight")
+            mid = self._mid
+            while True:
+                mid = mid + 1 if mid < 0xFFFF else FIRST_MID
+                if mid not in self._in_flight:
+                    break
+            self._mid = mid
+            self._in_flight.add(mid)
+        field = topic if isinstance(topic, bytes) else wire.topic_field(topic)
+        block = properties if properties is not None and self._v5 else self._no_properties
+        transport.write(wire.publish_head(field, len(payload), mid, properties=block, retain=retain))
+        transport.write(payload)
+        return mid
+
+    def ack(self, mid: int) -> None:
+        """Acknowledge a QoS 1 message. Nothing happens at QoS 0 (mid 0) or once the connection is gone."""
+        if mid and self._transport is not None:
+            self._transport.write(wire.puback(mid))
+
+    @property
+    def in_flight(self) -> int:
+        """Publishes without a PUBACK yet."""
+        return len(self._in_flight)
+
+    async def drained(self) -> None:
+        """Wait until everything written so far was handed to the kernel, or the connection ended."""
+        if self._transport is not None:
+            await self._transport.drained()
+
+    # --- receiving
+
+    def pause_reading(self) -> None:
+        """Stop reading at once, mid-buffer too: the broker waits, nothing is dropped. Keepalive goes on."""
+        self._paused = True
+        if self._transport is not None:
+            self._transport.pause()
+
+    def resume_reading(self) -> None:
+        """Read on."""
+        if self._paused:
+            self._paused = False
+            if self._transport is not None:
+                self._transport.resume()
+                self._continue_soon()
+
+    def _continue_soon(self) -> None:
+        if not self._again:
+            self._again = True
+            asyncio.get_running_loop().call_soon(self._continue)
+
+    def _continue(self) -> None:
+        self._again = False
+        self._work()
+
+    def _readable(self) -> None:
+        if (
+            self._again or self._transport is None
+        ):  # what is buffered comes first; level-triggered, so we are called again
+            return
+        data = self._transport.read()
+        if data:
+            self._quiet_ticks = 0
+            if self._skip:
+                data = self._skip_over(data)
+            self._buf = self._buf[self._pos :] + data if self._pos < len(self._buf) else data
+            self._pos = 0
+            self._work()
+
+    def _work(self) -> None:
+        try:
+            self._parse()
+        except wire.MalformedPacketError:
+            self._lost("protocol")
+
+    def _parse(self) -> None:
+        """Handle the buffered packets until they are used up, a slice of time is over, or reading is paused."""
+        transport = self._transport
+        if transport is None:
+            return
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + SLICE_S
+        count = 0
+        size = len(self._buf)
+        while self._pos < size and not self._paused and not transport.closed:
+            cut = wire.frame(self._buf, self._pos)
+            if cut is None:
+                break
+            if cut[1] > size:
+                if cut[1] - self._pos > self.options.max_payload:
+                    self._oversized(cut[0], cut[1])
+                break
+            self._packet(cut[0], cut[1])
+            count += 1
+            if count % SLICE_CHECK == 0 and loop.time() > deadline:
+                self._continue_soon()
+                return
+        if transport.has_hidden() and not self._paused:
+            loop.call_soon(self._readable)
+
+    def _packet(self, start: int, end: int) -> None:
+        first = self._buf[self._pos]
+        kind = first & 0xF0
+        if kind == wire.PUBLISH and first & 0x04 == 0 and self._on_message is not None:  # QoS 0 and 1
+            self._pos = end
+            message = wire.read_publish(self._buf, first, start, end, v5=self._v5)
+            self._deliver(message)
+        elif kind == wire.PUBACK:
+            self._pos = end
+            mid, code = wire.read_puback(self._buf, start, end)
+            if mid in self._in_flight:
+                self._in_flight.discard(mid)
+                if self._on_puback is not None:
+                    self._on_puback(mid, code)
+        elif self._client is not None:  # paho takes exactly this packet from the buffer through `_take`
+            self._client.loop_read()
+            self._pos = end
+
+    def _deliver(self, message: Incoming) -> None:
+        if self.options.auto_ack:
+            self.ack(message.mid)
+        if self._on_message is not None:
+            self._on_message(message)
+
+    def _oversized(self, start: int, end: int) -> None:
+        """A packet larger than we keep: a PUBLISH is delivered cut short, once its beginning is here; the rest is skipped."""
+        if len(self._buf) - self._pos < self.options.max_payload:
+            return
+        first = self._buf[self._pos]
+        if first & 0xF0 != wire.PUBLISH or first & 0x04:
+            raise wire.MalformedPacketError("oversized packet that is no PUBLISH")
+        message = wire.read_publish(self._buf, first, start, len(self._buf), v5=self._v5, truncated=True)
+        self._skip = end - len(self._buf)
+        self._buf, self._pos = b"", 0
+        self._deliver(message)
+
+    def _skip_over(self, data: bytes) -> bytes:
+        dropped = min(self._skip, len(data))
+        self._skip -= dropped
+        return data[dropped:]
+
+    def _slow_message(self, _client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
+        """QoS 2 is never asked for; if a broker sends it all the same, paho's handshake delivers it here."""
+        payload = bytes(message.payload)
+        self._deliver(Incoming(message.topic, payload, message.qos, 0, bool(message.retain), bool(message.dup)))
+
+    # --- what paho reads and writes
+
+    def _take(self, size: int) -> bytes:
+        data = self._buf[self._pos : self._pos + size]
+        if not data:
+            raise BlockingIOError
+        self._pos += len(data)
+        return data
+
+    def _transport_write(self, data: bytes) -> None:
+        if self._transport is not None:
+            self._transport.write(data)
+
+    def _paho_writes(self, client: paho.Client, _data: object, _sock: object) -> None:
+        asyncio.get_running_loop().call_soon(client.loop_write)
+
+    # --- ending
+
+    def _tick(self) -> None:
+        """Keepalive, ours rather than paho's: while we are paused, silence is our doing and no reason to hang up."""
+        if not self.connected:
+            return
+        self._quiet_ticks = 0 if self._paused else self._quiet_ticks + 1
+        if self._quiet_ticks > 3:  # a ping every third of the keepalive went without any answer
+            self._lost("keepalive")
+            return
+        self._transport_write(wire.PINGREQ_PACKET)
+        interval = max(self.options.keepalive_s, 1.0) / 3
+        self._keepalive = asyncio.get_running_loop().call_later(interval, self._tick)
+
+    def _told_to_go(
+        self, _client: paho.Client, _data: object, flags: object, code: ReasonCode, _properties: Properties | None
+    ) -> None:
+        if getattr(flags, "is_disconnect_packet_from_server", False):
+            self._lost("taken-over" if code.value == 0x8E else "disconnected")
+        else:
+            self._lost("protocol")
+
+    def _lost(self, reason: str) -> None:
+        if not self._closed.done():
+            self._finish(reason)
+            if self._up and self._on_disconnect is not None:
+                self._on_disconnect(reason)
+
+    def _finish(self, reason: str) -> None:
+        if not self._closed.done():
+            self._closed.set_result(reason)
+        if self._keepalive is not None:
+            self._keepalive.cancel()
+        if self._transport is not None:
+            self._transport.close()
+        error = LinkError(reason, f"connection to {self.options.host}:{self.options.port} ended")
+        waiting: list[asyncio.Future[Any]] = [*self._subacks.values()]
+        if self._connack is not None:
+            waiting.append(self._connack)
+        for future in waiting:
+            if not future.done():
+                future.set_exception(error)
+        if self._connack is not None and not self._connack.cancelled():
+            self._connack.exception()  # seen, whether or not someone still waits
+        self._client = None
+
+    @property
+    def connected(self) -> bool:
+        """Whether the connection stands."""
+        return self._transport is not None and not self._transport.closed
+
+    async def wait_closed(self) -> str:
+        """Wait for the end of the connection and return its slug (``closed`` after `close`)."""
+        return await asyncio.shield(self._closed)
+
+    async def close(self) -> None:
+        """Send what is queued and DISCONNECT, then close. Idempotent; waits at most a second."""
+        if self.connected and self._transport is not None:
+            self._transport.write(wire.DISCONNECT_PACKET)
+            try:
+                async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                    await self._transport.drained()
+            except TimeoutError:
+                pass  # the peer does not read any more; what it has not acknowledged it will get again
+            finally:
+                self._finish("closed")
+        else:
+            self._finish("closed")
