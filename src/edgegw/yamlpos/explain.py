@@ -5,7 +5,7 @@ Must not know: positions.
 """
 
 import types
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -107,13 +107,13 @@ def _word(error: ErrorDetails, loc: Loc, model: type[BaseModel], data: object) -
     kind, ctx, got = error["type"], error.get("ctx", {}), error["input"]
     name = error["loc"][-1] if error["loc"] else ""
     known = _fields(model, loc[:-1], data) if kind in {"extra_forbidden", "missing"} else ()
-    words = {
+    words: dict[str, Callable[[], str]] = {
         "extra_forbidden": lambda: f"unknown key {name!r}" + (_near(name, known) or _listing(known)),
         "missing": lambda: f"key {name!r} is missing",
         "value_error": lambda: str(ctx.get("error", error["msg"])),
         "literal_error": lambda: _choice(_literals(ctx.get("expected", "")), got),
         "union_tag_invalid": lambda: (
-            ctx["discriminator"].strip("'") + " " + _choice(_literals(ctx["expected_tags"]), ctx["tag"])
+            f"{ctx['discriminator']} ".replace("'", "") + _choice(_literals(ctx["expected_tags"]), ctx["tag"])
         ),
         "union_tag_not_found": lambda: f"key {ctx['discriminator']} is missing: it says which kind this is",
         "greater_than_equal": lambda: f"should be at least {ctx['ge']}, not {_show(got)}",
