@@ -70,7 +70,7 @@ class Child:
         argv: command line.
         folder: where ``<name>.log`` (its stderr) goes.
         speaks: whether it prints one JSON line when it is ready and answers lines on stdin with JSON lines.
-        on_start: called after every start but the first, and after every end, with a text for the screen.
+        on_change: told its name and what happened when it died by itself and when it runs again.
         stop_within_s: SIGTERM to SIGKILL.
     """
 
@@ -198,7 +198,7 @@ class Child:
         return process.returncode
 
     async def keep(self) -> None:
-        """Start it again whenever it dies by itself, until cancelled. Never raises: what fails is told to `on_change` and tried again."""
+        """Start it again whenever it dies by itself, until cancelled. What fails is told to `on_change` and tried again."""
         pause = RESTART_FIRST_S
         while True:
             process = self._process

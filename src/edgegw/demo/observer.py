@@ -1,0 +1,124 @@
+"""What the gateway has told: devices, readings and alarms, rebuilt from CloudEvents alone.
+
+Owns: the picture of the community that the screen draws, and counts of what arrived.
+Must not know: HTTP, the screen, the gateway's insides. Everything here could be built by any receiver.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from edgegw.demo.figures import Arrivals
+from edgegw.demo.site import Cast
+
+ACTIVE_LIMIT = 500
+"""Active alarms that are kept; a demo has a dozen."""
+
+
+class Seen(Struct):
+    """A device as last told. `at_s`: monotonic seconds of the last reading, None before the first."""
+
+    id: str
+    name: str
+    link: str
+    place: str
+    state: str = "unknown"
+    values: dict[str, str] = {}
+    at_s: float | None = None
+
+
+class Active(Struct, frozen=True):
+    """An alarm that is raised and not cleared. `since_s`: monotonic seconds of its arrival."""
+
+    key: str
+    title: str
+    place: str
+    priority: str
+    since_s: float
+
+
+def told(value: object, unit: object) -> str:
+    """A value with its unit, short enough for a table."""
+    if value is None:
+        text = "—"
+    elif isinstance(value, bool):
+        text = "✓" if value else "✗"
+    elif isinstance(value, float):
+        text = f"{value:.5g}"
+    else:
+        text = str(value)[:40]
+    shown = {"Cel": "℃", "kW.h": "kWh"}.get(str(unit), str(unit)) if unit else ""
+    return f"{text} {shown}".rstrip()
+
+
+class Observer:
+    """See the module's text.
+
+    Args:
+        cast: the devices that are expected, so that those that never spoke are shown too.
+    """
+
+    def __init__(self, cast: Cast) -> None:
+        self.devices: dict[str, Seen] = {}
+        for name, device in cast.devices.items():
+            labels = device.get("labels")
+            place = " ".join(str(part) for part in labels.values()) if isinstance(labels, dict) else ""
+            self.devices[name] = Seen(name, str(device.get("name") or name), cast.link_of(name), place)
+        self.active: dict[str, Active] = {}
+        self.arrivals = Arrivals()
+        self.by_type: Counter[str] = Counter()
+        self.readings: Counter[str] = Counter()
+        """Link → readings told."""
+        self.messages: Counter[str] = Counter()
+        """Device → messages told, of which each reading record stands for one."""
+
+    def take(self, event: Mapping[str, object], now_s: float) -> None:
+        """Take one CloudEvent; one that came before counts as a repetition and changes nothing."""
+        seq = event.get("seq", event.get("sequence"))
+        if seq is not None and not self.arrivals.add(int(str(seq))):
+            return
+        kind = str(event.get("type"))
+        self.by_type[kind] += 1
+        data = event.get("data")
+        if not isinstance(data, Mapping):
+            return
+        if kind == "edgegw.reading":
+            self._reading(data, now_s)
+        elif kind.startswith("edgegw.alarm."):
+            self._alarm(kind, data, now_s)
+        elif kind.startswith("edgegw.device."):
+            device = data.get("device")
+            name = str(device.get("id")) if isinstance(device, Mapping) else str(device)
+            if name in self.devices:
+                self.devices[name].state = kind.rpartition(".")[2]
+
+    def _reading(self, data: Mapping[str, object], now_s: float) -> None:
+        seen = self.devices.get(str(data.get("device")))
+        readings = data.get("readings")
+        if seen is None or not isinstance(readings, list):
+            return
+        self.messages[seen.id] += 1
+        self.readings[seen.link] += len(readings)
+        seen.at_s = now_s
+        if seen.state == "unknown":
+            seen.state = "online"
+        fresh = {str(r["point"]): told(r.get("value"), r.get("unit")) for r in readings if "point" in r}
+        seen.values = fresh | {point: text for point, text in seen.values.items() if point not in fresh}
+
+    def _alarm(self, kind: str, data: Mapping[str, object], now_s: float) -> None:
+        key = str(data.get("dedup_key"))
+        if kind.endswith(".cleared"):
+            self.active.pop(key, None)
+            return
+        before = self.active.get(key)
+        place = data.get("location")
+        self.active[key] = Active(
+            key,
+            str(data.get("title")),
+            str(place.get("text", "")) if isinstance(place, Mapping) else "",
+            str(data.get("priority")),
+            before.since_s if before else now_s,
+        )
+        while len(self.active) > ACTIVE_LIMIT:
+            del self.active[next(iter(self.active))]

@@ -1,0 +1,207 @@
+"""Looking at the processes: /metrics, the desk's API, the store; composed into a `View`.
+
+Owns: the HTTP requests of the demo and how long they may take, what is a ticket in the desk's words, rates.
+Must not know: how processes are started, how a view is drawn.
+"""
+
+import asyncio
+import json
+import sys
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+
+import aiohttp
+
+from edgegw.demo.figures import Counters, Response, parse_metrics
+from edgegw.demo.observer import Observer
+from edgegw.demo.site import Cast
+from edgegw.demo.stage import Stage
+from edgegw.demo.view import LANES, LinkRow, ProcessRow, Ticket, View
+
+ASK_WITHIN_S = 1.0
+"""One request; a process that is down must not hold the screen."""
+
+RATE_OVER_S = 10.0
+"""Window of the rates."""
+
+STORE_WITHIN_S = 20.0
+"""``edgegw store stats`` on a database of a few megabytes takes a second, mostly Python's start."""
+
+TICKETS_SHOWN = 50
+"""Tickets taken from the desk for the screen."""
+
+NOTICES_KEPT = 50
+
+
+class Watch:
+    """See the module's text. `start` before use, `stop` at the end."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._http: aiohttp.ClientSession | None = None
+        self.counters = Counters()
+        self.observer = Observer(Cast({}, {}))
+        self._stats: Mapping[str, object] | None = None
+        self._tickets: tuple[Ticket, ...] = ()
+        self._past: deque[tuple[float, dict[str, float]]] = deque()
+        self.notices: deque[tuple[float, str]] = deque(maxlen=NOTICES_KEPT)
+        self.began_s = time.monotonic()
+
+    def begin(self, cast: Cast) -> None:
+        """The community has introduced itself."""
+        self.observer = Observer(cast)
+        self._http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=ASK_WITHIN_S))
+
+    async def stop(self) -> None:
+        """Close connections."""
+        if self._http is not None:
+            await self._http.close()
+
+    async def _get(self, url: str) -> bytes | None:
+        if self._http is None:
+            return None
+        try:
+            async with self._http.get(url) as answer:
+                return await answer.read() if answer.status < 400 else None
+        except (aiohttp.ClientError, TimeoutError, OSError):
+            return None
+
+    async def ready(self) -> bool:
+        """Whether the gateway says that it is ready."""
+        return await self._get(f"{self._stage.at.control_url}/readyz") is not None
+
+    async def look(self) -> None:
+        """Ask everyone once, side by side."""
+        metrics, stats, tickets = await asyncio.gather(
+            self._get(f"{self._stage.at.control_url}/metrics"),
+            self._get(f"{self._stage.at.desk_url}api/stats"),
+            self._get(f"{self._stage.at.desk_url}api/tickets?limit={TICKETS_SHOWN}"),
+        )
+        if metrics is not None:
+            self.counters.feed(parse_metrics(metrics.decode("utf-8", "replace")))
+        if stats is not None:
+            self._stats = _object(stats)
+        if tickets is not None:
+            self._tickets = read_tickets(_any(tickets))
+        now_s = time.monotonic()
+        sums = {name: self.counters.total("edgegw_link_messages_total", link=name) for name in self._stage.cast.links}
+        sums["committed"] = self.counters.total("edgegw_store_records_total")
+        self._past.append((now_s, sums))
+        while len(self._past) > 2 and now_s - self._past[0][0] > RATE_OVER_S:
+            self._past.popleft()
+
+    def _rate(self, name: str) -> float:
+        if len(self._past) < 2:
+            return 0.0
+        (t0, first), (t1, last) = self._past[0], self._past[-1]
+        return max(0.0, last.get(name, 0.0) - first.get(name, 0.0)) / max(t1 - t0, 1e-3)
+
+    def stat(self, name: str) -> int | None:
+        """A number of the desk's statistics, as of the last look; None if it has none."""
+        value = self._stats.get(name) if self._stats else None
+        return value if isinstance(value, int) else None
+
+    def depth(self) -> dict[str, dict[str, int]]:
+        """Upstream → lane → records not yet accepted, as of the last look."""
+        c = self.counters
+        return {
+            upstream: {lane: int(c.now("edgegw_upstream_depth", upstream=upstream, lane=lane)) for lane in LANES}
+            for upstream in ("desk", "screen")
+        }
+
+    def links(self) -> tuple[LinkRow, ...]:
+        """The links of the site file, as of the last look."""
+        c = self.counters
+        return tuple(
+            LinkRow(
+                name,
+                str(section.get("kind")),
+                self._stage.gateway.alive and c.now("edgegw_link_up", link=name) > 0,
+                int(c.total("edgegw_link_messages_total", link=name)),
+                self.observer.readings[name],
+                self._rate(name),
+            )
+            for name, section in self._stage.cast.links.items()
+        )
+
+    def responses(self) -> dict[str, Response]:
+        """Response times by path; always with ``event``."""
+        paths = {"event", *self.counters.labels("edgegw_response_seconds_bucket", "path")}
+        return {path: self.counters.response(path) for path in sorted(paths, key=lambda p: (p != "event", p))}
+
+    def view(self) -> View:
+        """All of it, now."""
+        at, now_s, seen = self._stage.at, time.monotonic(), self.observer
+        committed = max(int(self.counters.total("edgegw_store_records_total")), seen.arrivals.highest)
+        return View(
+            elapsed_s=now_s - self.began_s,
+            now_s=now_s,
+            addresses=(
+                ("tickets", at.desk_url),
+                ("metrics", f"{at.control_url}/metrics"),
+                ("health", f"{at.control_url}/readyz"),
+                ("site file", str(self._stage.site)),
+            ),
+            processes=tuple(
+                ProcessRow(c.name, "up" if c.alive else "down" if c.wanted else "unplugged", c.pid, c.restarts)
+                for c in self._stage.children
+            ),
+            links=self.links(),
+            devices=tuple(seen.devices.values()),
+            alarms=tuple(seen.active.values()),
+            tickets=self._tickets,
+            opened=self.stat("opened") or 0,
+            resolved=self.stat("resolved") or 0,
+            responses=self.responses(),
+            depth=self.depth(),
+            committed=committed,
+            accepted=self.stat("events") or 0,
+            rate=self._rate("committed"),
+            raised=seen.by_type["edgegw.alarm.raised"],
+            cleared=seen.by_type["edgegw.alarm.cleared"],
+            notices=tuple(self.notices),
+        )
+
+    async def store_stats(self) -> Mapping[str, object] | None:
+        """What ``edgegw store stats --json`` says once the gateway has stopped; None if it cannot be read."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "edgegw", "store", "stats", str(self._stage.site), "--json",
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+        try:
+            out, _ = await asyncio.wait_for(process.communicate(), STORE_WITHIN_S)
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+            return None
+        return _object(out) if process.returncode == 0 else None
+
+
+def _any(body: bytes) -> object:
+    try:
+        return json.loads(body)
+    except ValueError:
+        return None
+
+
+def _object(body: bytes) -> Mapping[str, object] | None:
+    found = _any(body)
+    return found if isinstance(found, Mapping) else None
+
+
+def read_tickets(body: object) -> tuple[Ticket, ...]:
+    """Tickets of the desk's answer, newest first; what is no ticket is passed over."""
+    listed = body.get("tickets") if isinstance(body, Mapping) else body
+    found: Sequence[object] = listed if isinstance(listed, list) else []
+    return tuple(
+        Ticket(
+            str(t.get("number", t.get("id", ""))),
+            str(t.get("title", "")),
+            str(t.get("priority", "")),
+            str(t.get("location") or ""),
+            str(t.get("state", t.get("status", ""))),
+        )
+        for t in found
+        if isinstance(t, Mapping)
+    )
