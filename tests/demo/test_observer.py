@@ -1,0 +1,93 @@
+"""The picture of the community from events alone."""
+
+from edgegw.demo.observer import Observer, told
+from edgegw.demo.site import Cast
+
+CAST = Cast(
+    links={"zigbee": {"kind": "mqtt"}},
+    devices={
+        "leak-1203": {"link": "zigbee", "name": "水浸 1203", "labels": {"building": "3号楼", "room": "1203"}},
+        "door-2": {"link": "zigbee"},
+    },
+)
+
+
+def alarm(seq: int, what: str) -> dict[str, object]:
+    data = {
+        "dedup_key": "demo/leak-1203/leak",
+        "title": "漏水",
+        "priority": "P2",
+        "location": {"text": "3号楼 1203", "labels": {}},
+    }
+    return {"seq": seq, "type": f"edgegw.alarm.{what}", "data": data}
+
+
+def reading(seq: int, **values: object) -> dict[str, object]:
+    readings = [{"point": point, "value": value, "unit": "Cel", "quality": "fresh"} for point, value in values.items()]
+    return {
+        "seq": seq,
+        "type": "edgegw.reading",
+        "data": {"device": "leak-1203", "profile": "x/y", "readings": readings},
+    }
+
+
+def test_a_device_that_never_spoke_is_shown_as_unknown() -> None:
+    seen = Observer(CAST).devices["leak-1203"]
+    assert (seen.name, seen.link, seen.place, seen.state, seen.at_s) == (
+        "水浸 1203",
+        "zigbee",
+        "3号楼 1203",
+        "unknown",
+        None,
+    )
+
+
+def test_readings_are_shown_newest_first_and_counted_per_link_and_device() -> None:
+    observer = Observer(CAST)
+    observer.take(reading(1, temperature=21.53, battery=80), 5.0)
+    observer.take(reading(2, battery=79), 6.0)
+    seen = observer.devices["leak-1203"]
+    assert seen.values == {"battery": "79 ℃", "temperature": "21.53 ℃"}
+    assert (seen.state, seen.at_s) == ("online", 6.0)
+    assert (observer.readings["zigbee"], observer.messages["leak-1203"]) == (3, 2)
+
+
+def test_an_event_given_twice_changes_nothing() -> None:
+    observer = Observer(CAST)
+    for event in (alarm(1, "raised"), alarm(2, "cleared"), alarm(1, "raised")):
+        observer.take(event, 1.0)
+    assert observer.active == {}
+    assert observer.by_type["edgegw.alarm.raised"] == 1
+    assert observer.arrivals.repeated == 1
+
+
+def test_an_update_keeps_the_time_an_alarm_was_first_seen() -> None:
+    observer = Observer(CAST)
+    observer.take(alarm(1, "raised"), 1.0)
+    observer.take(alarm(2, "updated"), 9.0)
+    (active,) = observer.active.values()
+    assert (active.since_s, active.place, active.priority) == (1.0, "3号楼 1203", "P2")
+
+
+def test_offline_and_online_are_told_by_device_events() -> None:
+    observer = Observer(CAST)
+    observer.take(
+        {"seq": 1, "type": "edgegw.device.offline", "data": {"device": {"id": "door-2"}, "reason": "silence"}}, 1.0
+    )
+    assert observer.devices["door-2"].state == "offline"
+
+
+def test_what_is_no_event_of_ours_is_passed_over() -> None:
+    observer = Observer(CAST)
+    for event in ({}, {"type": "edgegw.reading", "data": 5}, {"type": "edgegw.reading", "data": {"device": "else"}}):
+        observer.take(event, 1.0)
+    assert observer.readings.total() == 0
+
+
+def test_values_are_short_enough_for_a_table() -> None:
+    assert [told(v, u) for v, u in ((True, None), (None, "V"), (230.17893, "V"), ("x" * 99, None))] == [
+        "✓",
+        "— V",
+        "230.18 V",
+        "x" * 40,
+    ]
