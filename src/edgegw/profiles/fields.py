@@ -1,7 +1,7 @@
 """Field types that profiles and the site file share: strict models, durations, hex.
 
 Owns: the base model (unknown keys are errors) and the spelling of durations.
-Must not know: files, line numbers (config.yamlpos adds those), any particular section.
+Must not know: files, line numbers (yamlpos adds those), any particular section.
 """
 
 import re
@@ -26,7 +26,13 @@ Duration = Annotated[
     float,
     BeforeValidator(parse_duration),
     PlainSerializer(lambda s: f"{s:g}s", return_type=str),
-    WithJsonSchema({"type": ["string", "integer"], "pattern": r"^\d+(\.\d+)?\s*(ms|s|min|m|h|d)$", "examples": ["500ms", "5s", "10m"]}),
+    WithJsonSchema(
+        {
+            "type": ["string", "integer"],
+            "pattern": r"^\d+(\.\d+)?\s*(ms|s|min|m|h|d)$",
+            "examples": ["500ms", "5s", "10m"],
+        }
+    ),
 ]
 """A length of time, in the file as text with a unit, in memory as seconds."""
 
@@ -39,7 +45,7 @@ def parse_hex(value: object) -> bytes:
         return value
     if isinstance(value, str) and _HEX.match(value):
         return bytes.fromhex(value)
-    raise ValueError(f"not hex bytes: {value!r}; write pairs of hex digits in quotes, such as \"0D0A\"")
+    raise ValueError(f'not hex bytes: {value!r}; write pairs of hex digits in quotes, such as "0D0A"')
 
 
 HexBytes = Annotated[

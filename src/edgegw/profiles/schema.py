@@ -7,13 +7,16 @@ Vocabulary close to EdgeX device profiles: a profile has points with type, unit,
 samples: real messages with the readings they must give; a profile whose samples fail cannot be used.
 """
 
+from functools import cached_property
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from edgegw.profiles.fields import Duration, HexBytes, Slug, Strict, Text
 
-PointType = Literal["bool", "int", "float", "str", "uint16", "int16", "uint32", "int32", "uint64", "int64", "float32", "float64"]
+PointType = Literal[
+    "bool", "int", "float", "str", "uint16", "int16", "uint32", "int32", "uint64", "int64", "float32", "float64"
+]
 """bool, int, float and str suit messages that carry text or JSON; the sized ones suit registers and binary fields."""
 
 WordOrder = Literal["ABCD", "CDAB", "BADC", "DCBA"]
@@ -102,6 +105,8 @@ class AlarmRule(Strict):
         category: slug of the service catalogue: security, fire, lift, water, power, hvac, environment, access, parking, cleaning, device.
         title: what an operator reads; ``{device}``, ``{location}``, ``{value}``, ``{unit}`` are filled in.
         enabled: a site may switch a profile's alarm off.
+        momentary: the value is an event, not a state (a button's action that is never taken back): every matching reading is one
+            occurrence, cleared `clear_after` the last. `changed` is always so.
     """
 
     point: Slug | None = None
@@ -112,6 +117,15 @@ class AlarmRule(Strict):
     category: Slug = "device"
     title: Annotated[Text, BeforeValidator(lambda v: {"zh": v, "en": v} if isinstance(v, str) else v)]
     enabled: bool = True
+    momentary: bool = False
+
+    @model_validator(mode="after")
+    def _moment_or_duration(self) -> "AlarmRule":
+        if self.hold and (self.momentary or self.when.changed):
+            raise ValueError("`for` cannot go with `changed` or `momentary`: a moment does not last")
+        if self.momentary and not self.when.model_fields_set & {"above", "below", "equals", "one_of", "changed"}:
+            raise ValueError("momentary goes with above, below, equals, in or changed")
+        return self
 
     @model_validator(mode="after")
     def _point_or_offline(self) -> "AlarmRule":
@@ -142,7 +156,8 @@ class Point(Strict):
         type: see `PointType`.
         unit: UCUM-like, e.g. ``V``, ``Cel``, ``kW.h``, ``%``.
         scale, offset: value = raw × scale + offset; decimal scales are applied exactly (0.1 never gives 23.400000000000002).
-        map: raw value (as text) to value, e.g. ``{"ON": true}``; an unmapped value is a decode error.
+        decimals: round to what the device resolves: a float32 of 230.20001 from a meter that shows tenths is 230.2.
+        map: raw value (as text) to value, e.g. ``{"ON": true}``; an unmapped value is a decode error; null: no reading.
         min, max: outside is a decode error (a sensor's error code, a torn frame).
         length: registers of a ``str``.
         optional: a message without this point is fine (partial updates); on Modbus every point is always there.
@@ -153,6 +168,7 @@ class Point(Strict):
     unit: str | None = None
     scale: float = 1
     offset: float = 0
+    decimals: Annotated[int, Field(ge=0, le=9)] | None = None
     map: dict[str, Scalar] | None = None
     min: float | None = None
     max: float | None = None
@@ -209,11 +225,12 @@ class DelimiterFraming(Strict):
 
 
 class FixedFraming(Strict):
-    """Every frame has `length` bytes; `start`, if given, begins each and is what is searched after garbage."""
+    """Every frame has `length` bytes; `start`, if given, begins each and is what is searched after garbage; `end` ends each."""
 
     kind: Literal["fixed"]
     length: Annotated[int, Field(ge=1, le=65536)]
     start: HexBytes = b""
+    end: HexBytes = b""
     idle: Duration = 0.1
 
 
@@ -221,13 +238,14 @@ class LengthFraming(Strict):
     """A header, then a length field, then the rest.
 
     Attributes:
-        start: bytes every frame begins with.
+        start, end: bytes every frame begins with, and ends with if there are any; they tell frames from garbage.
         offset, size, order: where the length field is, 1 or 2 bytes, big- or little-endian.
         adjust: bytes of the whole frame that the length field does not count.
     """
 
     kind: Literal["length"]
     start: HexBytes
+    end: HexBytes = b""
     offset: Annotated[int, Field(ge=0, le=64)]
     size: Literal[1, 2] = 1
     order: Literal["big", "little"] = "big"
@@ -322,3 +340,8 @@ class Profile(Strict):
     points: Annotated[dict[Slug, Point], Field(min_length=1)]
     alarms: dict[Slug, AlarmRule] = Field(default={})
     samples: Annotated[tuple[Sample, ...], Field(min_length=1, strict=False)]
+
+    @cached_property
+    def compiled(self) -> dict[str, object]:
+        """Where decode keeps what it compiled from this profile, so that a thousand devices share it; empty at first."""
+        return {}

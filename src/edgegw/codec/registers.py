@@ -1,0 +1,148 @@
+"""16-bit registers to values and back, and exact decimal scaling.
+
+Owns: sized types, the four byte orders, bits, text in registers, the shortest decimal of a float32, exact scale and offset.
+Must not know: Modbus frames, profiles, which register means what.
+
+Byte orders name the bytes of a 32-bit value as they travel: ABCD big-endian; CDAB low word first; BADC bytes swapped in each
+word; DCBA little-endian. 64-bit values follow the same two questions (words reversed? bytes swapped?); text only the second.
+"""
+
+import math
+import struct
+from collections.abc import Callable, Sequence
+from decimal import Context, Decimal
+
+from edgegw.errors import DecodeError
+
+Number = int | float
+
+SIZES = {
+    "bool": 1,
+    "int16": 1,
+    "uint16": 1,
+    "int32": 2,
+    "uint32": 2,
+    "float32": 2,
+    "int64": 4,
+    "uint64": 4,
+    "float64": 4,
+}
+"""Registers a value of each sized type takes; text (``str``) has its length from the profile."""
+
+INT_RANGES = {
+    "int16": (-(2**15), 2**15 - 1),
+    "uint16": (0, 2**16 - 1),
+    "int32": (-(2**31), 2**31 - 1),
+    "uint32": (0, 2**32 - 1),
+    "int64": (-(2**63), 2**63 - 1),
+    "uint64": (0, 2**64 - 1),
+}
+
+_FORMATS = {
+    "int16": ">h",
+    "uint16": ">H",
+    "int32": ">i",
+    "uint32": ">I",
+    "float32": ">f",
+    "int64": ">q",
+    "uint64": ">Q",
+    "float64": ">d",
+}
+
+_EXACT = Context(prec=60)  # a double has at most 17 significant digits, a scale 17 more: every product and sum is exact
+
+
+def _arrange(words: Sequence[int], order: str) -> bytes:
+    """The value's bytes, most significant first; its own inverse on the word level."""
+    if order in {"CDAB", "DCBA"}:
+        words = words[::-1]
+    data = struct.pack(f">{len(words)}H", *words)
+    return _swap(data) if order in {"BADC", "DCBA"} else data
+
+
+def _swap(data: bytes) -> bytes:
+    swapped = bytearray(len(data))
+    swapped[0::2], swapped[1::2] = data[1::2], data[0::2]
+    return bytes(swapped)
+
+
+def decode(words: Sequence[int], kind: str, order: str = "ABCD") -> bool | Number:
+    """The raw value of exactly as many 16-bit words as the type takes.
+
+    Raises:
+        DecodeError: ``not-finite`` for a float that is no number; ``out-of-range`` for a bool that is neither 0 nor 1.
+    """
+    if kind == "bool":
+        if words[0] not in (0, 1):
+            raise DecodeError("out-of-range", f"a yes/no register holds {words[0]}")
+        return bool(words[0])
+    value: Number = struct.unpack(_FORMATS[kind], _arrange(words, order))[0]
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise DecodeError("not-finite", f"the registers hold {value}")
+        return shortest32(value) if kind == "float32" else value
+    return value
+
+
+def encode(value: bool | Number, kind: str, order: str = "ABCD") -> tuple[int, ...]:  # noqa: FBT001 - a value, not a switch
+    """The words that `decode` turns into this value. Raises struct.error or OverflowError for what the type can't hold."""
+    if kind == "bool":
+        return (int(value),)
+    data = struct.pack(_FORMATS[kind], value)
+    if order in {"BADC", "DCBA"}:
+        data = _swap(data)
+    words = struct.unpack(f">{len(data) // 2}H", data)
+    return words[::-1] if order in {"CDAB", "DCBA"} else words
+
+
+def bit(word: int, number: int) -> bool:
+    """One bit of a register, 0 the lowest."""
+    return bool(word >> number & 1)
+
+
+def text(words: Sequence[int], order: str = "ABCD") -> str:
+    """Text in registers, two bytes each, filled up with NUL or blanks; cut at the first NUL.
+
+    Raises:
+        DecodeError: ``bad-text`` if the bytes are not UTF-8.
+    """
+    data = struct.pack(f">{len(words)}H", *words)
+    if order in {"BADC", "DCBA"}:
+        data = _swap(data)
+    try:
+        return data.split(b"\0", 1)[0].decode().rstrip()
+    except UnicodeDecodeError as error:
+        raise DecodeError("bad-text", f"{data.hex()} is not text") from error
+
+
+def shortest32(value: float) -> float:
+    """The float with the fewest decimal digits that is the same float32: 0x42F6E979 is 123.456, not 123.45600128173828."""
+    for digits in range(6, 9):  # 6 always fit into a float32, 9 always tell two of them apart (IEEE 754)
+        short = float(f"{value:.{digits}g}")
+        try:
+            if struct.pack(">f", short) == struct.pack(">f", value):
+                return short
+        except OverflowError:  # rounding up left the range of float32
+            continue
+    return float(f"{value:.9g}")
+
+
+def scaler(scale: float, offset: float) -> Callable[[Number], Number] | None:
+    """raw × scale + offset, exact in decimal and rounded once, or None where nothing is to be done.
+
+    The decimal meant by a scale is its shortest spelling: 0.1 is one tenth. A whole result of whole numbers stays an int if scale
+    and offset are whole.
+    """
+    if scale == 1 and offset == 0:
+        return None
+    by, plus = Decimal(repr(scale)), Decimal(repr(offset))
+    (by_n, by_d), (plus_n, plus_d) = by.as_integer_ratio(), plus.as_integer_ratio()
+    factor, addend, divisor = by_n * plus_d, plus_n * by_d, by_d * plus_d
+
+    def scaled(raw: Number) -> Number:
+        if isinstance(raw, int):
+            whole = raw * factor + addend
+            return whole if divisor == 1 else whole / divisor  # int / int is correctly rounded
+        return float(_EXACT.add(_EXACT.multiply(Decimal(repr(raw)), by), plus))
+
+    return scaled
