@@ -86,7 +86,7 @@ def gateway(at: Path, count: int) -> tuple[float, dict[str, object]]:
 def _all_in(control: int, count: int) -> bool:
     time.sleep(0.25)  # scraping is not free; the error is at most this against 20 s
     values = metrics(control)
-    return values.get(MESSAGES, 0) >= count and values["edgegw_pipeline_pending"] == 0
+    return values.get(MESSAGES, 0) >= count and values["edgegw_pipeline_queue_depth"] == 0
 
 
 def run(*, quick: bool = False) -> list[Figure]:

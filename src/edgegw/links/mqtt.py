@@ -1,0 +1,143 @@
+"""The MQTT link: one persistent session with the device-side broker; acknowledged after the commit, never before.
+
+Owns: which topics are subscribed, which device a topic belongs to, and when reading stops.
+Must not know: payloads, the store, when to connect again (the supervisor calls `run` anew).
+
+- The session is persistent and every subscription is exact, taken from the profiles' topics; QoS 1.
+- A message is acknowledged by the pipeline through `ack`, bound to the connection it came on: on a lost connection the
+  acknowledgement goes nowhere and the broker sends the message again (at least once, promise 1).
+- While the pipeline is full the session does not read: the broker's queue holds what we have no room for (promise 6).
+- A retained message is marked; it tells the last known state, not that the device is there now (promise 12).
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from edgegw.clock import Clock
+from edgegw.errors import LinkError
+from edgegw.model import MqttPayload
+from edgegw.mqttio import Incoming, MqttOptions, MqttSession
+from edgegw.ports import Sink
+
+log = logging.getLogger(__name__)
+
+FILTERS_PER_PACKET = 200
+"""Topics in one SUBSCRIBE: some 10 KB, well below any broker's packet limit."""
+
+ONLINE, OFFLINE = b"online", b"offline"
+"""What stands, retained, under the will topic."""
+
+Routes = Mapping[str, Sequence[str]]
+"""Topic → the devices that read it."""
+
+
+def routes(topics: Iterable[tuple[str, Sequence[str]]]) -> dict[str, tuple[str, ...]]:
+    """Topic → devices, from (device, its exact topics)."""
+    found: dict[str, tuple[str, ...]] = {}
+    for device, names in topics:
+        for name in names:
+            found[name] = (*found.get(name, ()), device)
+    return found
+
+
+class MqttLink:
+    """See the module's text; a `ports.Link`.
+
+    Args:
+        options: how to connect; a new session is made of it for each connection.
+        routes: topic → devices.
+        will_topic: where ``online`` is published, retained, after connecting and ``offline`` before leaving; None for none.
+    """
+
+    kind = "mqtt"
+
+    def __init__(
+        self,
+        name: str,
+        options: MqttOptions,
+        routes: Routes,
+        *,
+        sink: Sink,
+        clock: Clock,
+        will_topic: str | None = None,
+    ) -> None:
+        self.name = name
+        self.messages = 0
+        self.errors: Counter[str] = Counter()
+        self._options = options
+        self._routes = routes
+        self._sink = sink
+        self._clock = clock
+        self._will_topic = will_topic
+        self._session: MqttSession | None = None
+        self._refused: str | None = None
+
+    async def run(self, up: Callable[[], None]) -> None:
+        """One connection, from open to lost. Raises LinkError with the session's reason."""
+        session = MqttSession(self._options, on_message=self._message)
+        self._session = session
+        try:
+            await session.connect()
+            await self._subscribe(session)
+            if self._will_topic is not None:
+                session.publish(self._will_topic, ONLINE, retain=True)
+            up()
+            reason = await session.wait_closed()
+            raise LinkError(reason, f"broker {self._options.host}:{self._options.port}")
+        finally:
+            if self._will_topic is not None and session.connected:
+                session.publish(self._will_topic, OFFLINE, retain=True)
+            await session.close()
+
+    async def _subscribe(self, session: MqttSession) -> None:
+        """Subscribe to all topics. What the broker's ACL refuses is logged and counted; the other devices work on."""
+        names = list(self._routes)
+        refused = []
+        for first in range(0, len(names), FILTERS_PER_PACKET):
+            try:
+                await session.subscribe((name, 1) for name in names[first : first + FILTERS_PER_PACKET])
+            except LinkError as error:
+                if error.reason != "subscribe-refused":
+                    raise
+                self.errors[error.reason] += 1
+                refused.append(error.detail)
+        told = "; ".join(refused) or None
+        if told and told != self._refused:
+            log.error(
+                "link %s: the broker refuses topics, their devices will stay silent (check its ACL): %s",
+                self.name,
+                told,
+            )
+        self._refused = told
+
+    def _message(self, message: Incoming) -> None:
+        self.messages += 1
+        session = self._session
+        devices = self._routes.get(message.topic)
+        if session is None:
+            return
+        if devices is None:
+            self._unrouted(session, message)
+            return
+        at = self._clock.now()
+        raw = MqttPayload(message.topic, message.payload, message.retain)
+        if len(devices) > 1:
+            for device in devices[:-1]:
+                self._sink.offer(device, raw, at)
+        # batches commit in order: when the last device's is committed, so are those before
+        self._sink.offer(devices[-1], raw, at, session.ack if message.qos else None, message.mid)
+        if self._sink.full:
+            session.pause_reading()
+            self._sink.when_room(session.resume_reading)
+
+    def _unrouted(self, session: MqttSession, message: Incoming) -> None:
+        """A topic no device has: left over in the broker's session from an earlier site file. Counted, told once."""
+        if not self.errors["unrouted"]:
+            log.warning(
+                "link %s: message on %s, which no device has (an old subscription?); further ones are counted",
+                self.name,
+                message.topic,
+            )
+        self.errors["unrouted"] += 1
+        session.ack(message.mid)
