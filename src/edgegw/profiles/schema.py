@@ -30,7 +30,8 @@ class MqttRead(Strict):
 
     Attributes:
         topic: template with ``{address}``; the profile's `mqtt.topic` where not given.
-        path: dotted path into the JSON payload (``params.switch:0.apower``, ``events.0.event``); empty: the whole payload as text.
+        path: dotted path into the JSON payload (``params.switch:0.apower``, ``events.0.event``); empty: the whole
+            payload as text.
     """
 
     topic: str | None = None
@@ -102,7 +103,8 @@ class AlarmRule(Strict):
         hold: the condition must hold this long before the alarm is raised (``for`` in the file).
         clear_after: the condition must be gone this long before it is cleared; this is the debounce.
         priority: P1 (most urgent) to P4.
-        category: slug of the service catalogue: security, fire, lift, water, power, hvac, environment, access, parking, cleaning, device.
+        category: slug of the service catalogue: security, fire, lift, water, power, hvac, environment, access, parking, cleaning,
+            device.
         title: what an operator reads; ``{device}``, ``{location}``, ``{value}``, ``{unit}`` are filled in.
         enabled: a site may switch a profile's alarm off.
         momentary: the value is an event, not a state (a button's action that is never taken back): every matching reading is one

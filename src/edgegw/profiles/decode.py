@@ -1,0 +1,80 @@
+"""A device's raw message to readings, by its profile.
+
+Owns: choosing the decoder for a profile's link, sharing what is compiled among the profile's devices.
+Must not know: files, the site, links, rules; when and how often messages come.
+
+Every refusal is a DecodeError whose reason is one of `REASONS`. Decoding is pure: the same bytes give the same readings, whatever
+came before.
+"""
+
+from typing import Protocol
+
+from edgegw.errors import ProfileError
+from edgegw.model import Decoded, Raw
+from edgegw.profiles.decode_modbus import ModbusDecoder
+from edgegw.profiles.decode_mqtt import MqttProfile
+from edgegw.profiles.decode_serial import SerialDecoder
+from edgegw.profiles.schema import Profile
+
+REASONS = frozenset(
+    {
+        "bad-checksum",
+        "bad-frame",
+        "bad-json",
+        "bad-text",
+        "bad-value",
+        "device-exception",
+        "missing-point",
+        "not-finite",
+        "out-of-range",
+        "too-deep",
+        "too-large",
+        "too-long",
+        "unknown-block",
+        "unmapped",
+        "unsupported-function",
+        "wrong-kind",
+        "wrong-topic",
+        "wrong-type",
+    }
+)
+"""Every reason decoding refuses a message with; also metric labels."""
+
+
+class Decoder(Protocol):
+    """A profile compiled for one device."""
+
+    def decode(self, raw: Raw) -> Decoded:
+        """Readings of a message, in profile order. Raises DecodeError."""
+        ...
+
+    def topics(self) -> tuple[str, ...]:
+        """Exact MQTT topics to subscribe to, availability included; empty for other links."""
+        ...
+
+
+def compile_profile(profile: Profile, address: str | None) -> Decoder:
+    """The decoder of a device. Devices with the same `profile` object share all but their topics.
+
+    Args:
+        address: what the profile's topics call ``{address}``; of no meaning to Modbus and serial.
+
+    Raises:
+        ProfileError: ``profile`` where the profile contradicts itself (`check.findings` lists all contradictions).
+    """
+    shared = profile.compiled.get("decoder")
+    if shared is None:
+        shared = profile.compiled["decoder"] = _compile(profile)
+    if isinstance(shared, MqttProfile):
+        return shared.at(address or "")
+    if isinstance(shared, ModbusDecoder | SerialDecoder):
+        return shared
+    raise ProfileError("profile", "`compiled` of the profile was used for something else")
+
+
+def _compile(profile: Profile) -> MqttProfile | ModbusDecoder | SerialDecoder:
+    if profile.link == "mqtt":
+        return MqttProfile(profile)
+    if profile.link == "modbus":
+        return ModbusDecoder(profile)
+    return SerialDecoder(profile)
