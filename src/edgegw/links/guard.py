@@ -1,0 +1,156 @@
+"""Lets through the one reply that was asked for, and counts everything else.
+
+Owns: what a valid reply to the present request looks like on the wire, for RTU and for TCP.
+Must not know: how bytes are read, who asked, what comes next.
+
+It stands between the port and pymodbus, whose RTU framer takes any well-formed frame of the right unit as the answer. Here the
+unit, the function code, the byte count and the checksum (TCP: the transaction id too) must all be the request's. Only the
+whole matching frame is handed on; before that, nothing.
+"""
+
+from msgspec import Struct
+
+from edgegw.links.crc import crc16
+
+EXCEPTION = 0x80
+"""Bit in the function code that marks a device exception."""
+
+EXCEPTION_BYTES = 5
+_WRITE_FUNCTIONS = frozenset({5, 6, 15, 16})
+_READ_FUNCTIONS = frozenset({1, 2, 3, 4})
+
+
+class Expected(Struct, frozen=True):
+    """The reply being waited for. `bytes`: its byte count field."""
+
+    unit: int
+    function: int
+    bytes: int
+
+
+class RtuGuard:
+    """One per connection. `late`: whole valid frames nobody was waiting for; `stray`: whether other bytes came since `expect`."""
+
+    def __init__(self) -> None:
+        self.late = 0
+        self.stray = False
+        self.matched = False
+        self._expected: Expected | None = None
+        self._seen = 0
+
+    def expect(self, expected: Expected) -> None:
+        """A request goes out now."""
+        self._expected = expected
+        self._seen = 0
+        self.stray = self.matched = False
+
+    def release(self) -> None:
+        """Nothing is awaited any more; whatever comes is late."""
+        self._expected = None
+
+    def sent(self, packet: bytes) -> None:
+        """The request's bytes, as they leave."""
+
+    def take(self, data: bytes) -> bytes:
+        """All bytes since the request (as the port's buffer grows) → the matching frame, or nothing yet."""
+        if len(data) < self._seen:  # the buffer was emptied meanwhile
+            self._seen = 0
+        at = self._seen
+        while at < len(data):
+            if self._begins(data, at):
+                return b""  # the right header; the rest is on its way
+            frame = _frame_at(data, at)
+            if not frame:
+                at += 1
+            elif self._matches(frame):
+                self._seen = at + len(frame)
+                self._expected = None
+                self.matched = True
+                return frame
+            else:
+                self.late += 1
+                at += len(frame)
+                self._seen = at
+        self.stray = self._seen < len(data)
+        return b""
+
+    def _begins(self, data: bytes, at: int) -> bool:
+        want = self._expected
+        if want is None:
+            return False
+        whole = data[at : at + 3] == bytes((want.unit, want.function, want.bytes)) and len(data) - at < want.bytes + 5
+        if whole:
+            self.stray = True
+        return whole
+
+    def _matches(self, frame: bytes) -> bool:
+        want = self._expected
+        if want is None or frame[0] != want.unit:
+            return False
+        if frame[1] == want.function | EXCEPTION:
+            return True
+        return frame[1] == want.function and frame[2] == want.bytes
+
+
+def _frame_at(data: bytes, at: int) -> bytes:
+    """The whole valid RTU reply that begins at `at`, or nothing."""
+    if len(data) - at < EXCEPTION_BYTES:
+        return b""
+    function = data[at + 1]
+    if function & EXCEPTION:
+        length = EXCEPTION_BYTES
+    elif function in _READ_FUNCTIONS:
+        length = 5 + data[at + 2]
+    elif function in _WRITE_FUNCTIONS:
+        length = 8
+    else:
+        return b""
+    frame = data[at : at + length]
+    return frame if len(frame) == length and crc16(frame) == 0 else b""
+
+
+class TcpGuard:
+    """The same for Modbus TCP: found by its whole header, so that a torn late reply can't put the stream out of step."""
+
+    def __init__(self) -> None:
+        self.late = 0
+        self.stray = False
+        self.matched = False
+        self._expected: Expected | None = None
+        self._transaction = b""
+
+    def expect(self, expected: Expected) -> None:
+        """See `RtuGuard.expect`."""
+        self._expected = expected
+        self._transaction = b""
+        self.stray = self.matched = False
+
+    def release(self) -> None:
+        """See `RtuGuard.release`."""
+        self._expected = None
+
+    def sent(self, packet: bytes) -> None:
+        """Remembers the transaction id pymodbus chose."""
+        self._transaction = packet[:2]
+
+    def take(self, data: bytes) -> bytes:
+        """See `RtuGuard.take`."""
+        want = self._expected
+        if want is None or not self._transaction:
+            self.late += _is_header(data)
+            return b""
+        data_header = self._transaction + bytes((0, 0, 0, want.bytes + 3, want.unit, want.function, want.bytes))
+        fault_header = self._transaction + bytes((0, 0, 0, 3, want.unit, want.function | EXCEPTION))
+        for header, length in ((data_header, 9 + want.bytes), (fault_header, 9)):
+            at = data.find(header)
+            if at >= 0 and len(data) - at >= length:
+                self.late += at > 0
+                self._expected = None
+                self.matched = True
+                return data[at : at + length]
+        self.stray = bool(data)
+        return b""
+
+
+def _is_header(data: bytes) -> bool:
+    return len(data) >= 8 and data[2:4] == b"\0\0"

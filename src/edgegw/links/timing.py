@@ -1,0 +1,66 @@
+"""How long things take on a Modbus line: characters, frames, silences.
+
+Owns: the arithmetic of baud, format and frame length (MODBUS over Serial Line V1.02, sections 2.3.2 and 2.5.1).
+Must not know: clocks, sockets, who asks whom.
+"""
+
+from msgspec import Struct
+
+NS = 1_000_000_000
+
+FUNCTIONS = {"coil": 1, "discrete": 2, "holding": 3, "input": 4}
+"""Read function code of each table."""
+
+GAP_CHARS = 3.5
+"""Silence that ends an RTU frame, in characters."""
+
+FAST_BAUD = 19200
+FAST_GAP_S = 0.00175
+"""Above 19200 baud the standard fixes the silence: 3.5 characters would be shorter than any timer of the day."""
+
+REQUEST_BYTES = 8
+"""Every read request: unit, function, address, count, CRC."""
+
+
+def byte_count(table: str, count: int) -> int:
+    """Data bytes of a read reply: eight bits to a byte, two bytes to a register."""
+    return (count + 7) // 8 if table in {"coil", "discrete"} else 2 * count
+
+
+def reply_bytes(table: str, count: int) -> int:
+    """Bytes of a whole RTU read reply: unit, function, byte count, data, CRC."""
+    return 5 + byte_count(table, count)
+
+
+class Wire(Struct, frozen=True):
+    """A serial line's speed.
+
+    Attributes:
+        baud: bits per second.
+        format: data bits, parity, stop bits, e.g. ``8N1``.
+        gap: silence kept between frames beyond the standard's, seconds.
+    """
+
+    baud: int = 9600
+    format: str = "8N1"
+    gap: float = 0.0
+
+    @property
+    def char_s(self) -> float:
+        """Seconds a character takes: start bit, data, parity, stop."""
+        bits = 1 + int(self.format[0]) + (self.format[1] != "N") + int(self.format[2])
+        return bits / self.baud
+
+    @property
+    def gap_s(self) -> float:
+        """Seconds of silence before a frame may begin."""
+        standard = FAST_GAP_S if self.baud > FAST_BAUD else GAP_CHARS * self.char_s
+        return standard + self.gap
+
+    def frame_s(self, length: int) -> float:
+        """Seconds `length` bytes take without pause."""
+        return length * self.char_s
+
+    def exchange_s(self, table: str, count: int) -> float:
+        """Seconds of wire time of a read request and its reply, without any silence or the device's thinking."""
+        return self.frame_s(REQUEST_BYTES + reply_bytes(table, count))
