@@ -120,16 +120,6 @@ class Link(Protocol):
     name: str
     kind: str
 
-    @property
-    def messages(self) -> int:
-        """Messages handed to the sink over the daemon's life, also across restarts."""
-        ...
-
-    @property
-    def errors(self) -> int:
-        """What was unanswered, broken or refused, likewise."""
-        ...
-
     async def run(self, up: Callable[[], None]) -> None:
         """Open, call `up()` once it is usable, work until cancelled or lost (LinkError). Never swallows cancellation."""
         ...

@@ -10,7 +10,7 @@ whole matching frame is handed on; before that, nothing.
 
 from msgspec import Struct
 
-from edgegw.links.crc import crc16
+from edgegw.codec.modbus import crc16
 
 EXCEPTION = 0x80
 """Bit in the function code that marks a device exception."""

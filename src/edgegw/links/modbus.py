@@ -274,6 +274,10 @@ class ModbusLink:
         """Requests without a valid answer."""
         return self.stats.timeouts + self.stats.bad_frames + self.stats.exceptions
 
+    def counts(self) -> tuple[int, int]:
+        """Messages and errors, for the supervisor's status."""
+        return self.messages, self.errors
+
     @property
     def late_replies(self) -> int:
         """Answers that came after their time and were discarded."""

@@ -21,8 +21,9 @@ from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
+from edgegw.codec.modbus import READ_FUNCTIONS
 from edgegw.links.backoff import Backoff
-from edgegw.links.timing import FUNCTIONS, NS, byte_count, reply_bytes
+from edgegw.links.timing import NS, byte_count
 
 OPEN_AFTER = 2
 """Failures in a row that open a unit's breaker: one may be a glitch on the wire, and the probe told already."""
@@ -81,7 +82,7 @@ class Request(Struct, frozen=True):
     @property
     def function(self) -> int:
         """Modbus function code."""
-        return FUNCTIONS[self.table]
+        return READ_FUNCTIONS[self.table]
 
 
 def choose_probe(polls: Sequence[Poll]) -> tuple[Poll, bool]:
@@ -94,12 +95,12 @@ def choose_probe(polls: Sequence[Poll]) -> tuple[Poll, bool]:
     for poll in polls:
         for count in range(1, poll.count):
             if (poll.table, byte_count(poll.table, count)) not in shapes:
-                if best is None or reply_bytes(poll.table, count) < reply_bytes(best.table, best.count):
+                if best is None or byte_count(poll.table, count) < byte_count(best.table, best.count):
                     best = Poll(poll.table, poll.address, count, poll.period_s)
                 break
     if best is not None:
         return best, True
-    return min(polls, key=lambda poll: reply_bytes(poll.table, poll.count)), False
+    return min(polls, key=lambda poll: byte_count(poll.table, poll.count)), False
 
 
 class _Block:

@@ -29,6 +29,7 @@ class Supervisor:
     """Runs one link for ever; one per link.
 
     Args:
+        counts: the link's messages handed over and errors so far, for the status.
         report: called with the new status on every change of `up`, `reason` or `restarts`; `status` is always current.
         sleep: waits a number of seconds (`asyncio.sleep`; tests pass their own).
         random: uniform in [0, 1), for the jitter.
@@ -41,6 +42,7 @@ class Supervisor:
         sink: Sink,
         clock: Clock,
         backoff: Backoff | None = None,
+        counts: Callable[[], tuple[int, int]] = lambda: (0, 0),
         report: Callable[[LinkStatus], None] | None = None,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         random: Callable[[], float] = _random.random,
@@ -49,6 +51,7 @@ class Supervisor:
         self._sink = sink
         self._clock = clock
         self._backoff = backoff or Backoff()
+        self._counts = counts
         self._report = report
         self._sleep = sleep
         self._random = random
@@ -63,9 +66,15 @@ class Supervisor:
     @property
     def status(self) -> LinkStatus:
         """What health and metrics show, as of now."""
-        link = self._link
+        messages, errors = self._counts()
         return LinkStatus(
-            link.name, link.kind, self._up is True, self._reason, link.messages, link.errors, self._restarts
+            name=self._link.name,
+            kind=self._link.kind,
+            up=self._up is True,
+            reason=self._reason,
+            messages=messages,
+            errors=errors,
+            restarts=self._restarts,
         )
 
     async def run(self) -> None:
@@ -120,9 +129,8 @@ async def supervise(
     sink: Sink,
     clock: Clock,
     backoff: Backoff | None = None,
+    counts: Callable[[], tuple[int, int]] = lambda: (0, 0),
     report: Callable[[LinkStatus], None] | None = None,
-    sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
-    random: Callable[[], float] = _random.random,
 ) -> None:
     """`Supervisor(...).run()`, for those who need no handle on the status."""
-    await Supervisor(link, sink=sink, clock=clock, backoff=backoff, report=report, sleep=sleep, random=random).run()
+    await Supervisor(link, sink=sink, clock=clock, backoff=backoff, counts=counts, report=report).run()

@@ -6,10 +6,9 @@ Must not know: clocks, sockets, who asks whom.
 
 from msgspec import Struct
 
-NS = 1_000_000_000
+from edgegw.codec.modbus import reply_bytes, request_bytes
 
-FUNCTIONS = {"coil": 1, "discrete": 2, "holding": 3, "input": 4}
-"""Read function code of each table."""
+NS = 1_000_000_000
 
 GAP_CHARS = 3.5
 """Silence that ends an RTU frame, in characters."""
@@ -18,18 +17,10 @@ FAST_BAUD = 19200
 FAST_GAP_S = 0.00175
 """Above 19200 baud the standard fixes the silence: 3.5 characters would be shorter than any timer of the day."""
 
-REQUEST_BYTES = 8
-"""Every read request: unit, function, address, count, CRC."""
-
 
 def byte_count(table: str, count: int) -> int:
     """Data bytes of a read reply: eight bits to a byte, two bytes to a register."""
-    return (count + 7) // 8 if table in {"coil", "discrete"} else 2 * count
-
-
-def reply_bytes(table: str, count: int) -> int:
-    """Bytes of a whole RTU read reply: unit, function, byte count, data, CRC."""
-    return 5 + byte_count(table, count)
+    return reply_bytes(count, table) - reply_bytes(0, table)
 
 
 class Wire(Struct, frozen=True):
@@ -63,4 +54,4 @@ class Wire(Struct, frozen=True):
 
     def exchange_s(self, table: str, count: int) -> float:
         """Seconds of wire time of a read request and its reply, without any silence or the device's thinking."""
-        return self.frame_s(REQUEST_BYTES + reply_bytes(table, count))
+        return self.frame_s(request_bytes() + reply_bytes(count, table))
