@@ -42,21 +42,27 @@ OLD_S = 30.0
 NARROW = 110
 """Columns below which places are left out of the device table."""
 
+SHORT = 32
+"""Lines below which the links' box is left out; the device table shows links too."""
+
 HEADER_LINES = 4
-NUMBERS_LINES = 10
-FOOTER_LINES = 6
+NUMBERS_LINES = 7
+FOOTER_LINES = 5
 
 
 def draw(view: View, words: Words, *, width: int, height: int) -> RenderableType:
     """The whole screen for a terminal of this size, in cells."""
+    small = width < NARROW or height < SHORT
+    numbers = NUMBERS_LINES if small else max(NUMBERS_LINES, len(view.links) + 3)
+    footer = FOOTER_LINES if width >= NARROW else FOOTER_LINES + 1
     layout = Layout()
     layout.split_column(
         Layout(_header(view, words), size=HEADER_LINES),
         Layout(name="middle", ratio=1),
-        Layout(name="numbers", size=NUMBERS_LINES),
-        Layout(_footer(view, words), size=FOOTER_LINES),
+        Layout(name="numbers", size=numbers),
+        Layout(_footer(view, words), size=footer),
     )
-    room = max(3, height - HEADER_LINES - NUMBERS_LINES - FOOTER_LINES)
+    room = max(3, height - HEADER_LINES - numbers - footer)
     right = Layout()
     alarm_room = max(4, min(len(view.alarms) + 2, room // 2)) if room >= 8 else room // 2
     right.split_column(
@@ -66,11 +72,8 @@ def draw(view: View, words: Words, *, width: int, height: int) -> RenderableType
     layout["middle"].split_row(
         Layout(_devices(view, words, room - 3, places=width >= NARROW), ratio=11), Layout(right, ratio=9)
     )
-    layout["numbers"].split_row(
-        Layout(_links(view, words), ratio=9),
-        Layout(_responses(view, words), ratio=7),
-        Layout(_buffer(view, words), ratio=8),
-    )
+    boxes = [Layout(_responses(view, words), ratio=7), Layout(_buffer(view, words), ratio=8)]
+    layout["numbers"].split_row(*boxes if small else [Layout(_links(view, words), ratio=9), *boxes])
     return layout
 
 
@@ -93,17 +96,19 @@ def _devices(view: View, words: Words, room: int, *, places: bool) -> Renderable
     table.add_column(words("last reading"), ratio=7, no_wrap=True)
     table.add_column(words("age"), width=5, justify="right", no_wrap=True)
     shown = 0
+    cells: list[RenderableType]
     links = {link.name: link for link in view.links}
     for name in dict.fromkeys(device.link for device in view.devices):
         if shown >= room:
             break
         link = links.get(name)
         mark = Text("● ", "green" if link and link.up else "bold red")
-        mark.append(name, "bold").append(f"  {link.kind}" if link else "", "dim")
-        table.add_row(mark)
+        mark.append(name, "bold")
+        cells = [mark, *([""] if places else []), "", Text(link.kind if link else "", "dim"), ""]
+        table.add_row(*cells)
         shown += 1
         for device in [d for d in view.devices if d.link == name][: room - shown]:
-            cells: list[RenderableType] = [Text(f"  {device.name}", "" if device.state != "offline" else "red")]
+            cells = [Text(f"  {device.name}", "" if device.state != "offline" else "red")]
             if places:
                 cells.append(Text(device.place, "dim"))
             state = Text(words(device.state), STATE_STYLE.get(device.state, ""))
