@@ -1,0 +1,147 @@
+"""Only the reply that was asked for comes through, in whatever chunks and company it arrives."""
+
+import struct
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgegw.codec.modbus import seal
+from edgegw.links.guard import Expected, RtuGuard, TcpGuard
+
+SDM_REPLY = bytes.fromhex("010404436633341B38")  # captured: 230.2 V
+SDM = Expected(unit=1, function=4, bytes=4)
+
+
+def reply(unit, function, data):
+    return seal(bytes((unit, function, len(data))) + data)
+
+
+def grow(guard, stream, size=1):
+    """As the port's buffer grows; the first thing that comes through."""
+    for end in range(size, len(stream) + size, size):
+        if got := guard.take(stream[:end]):
+            return got
+    return b""
+
+
+def test_the_asked_reply_comes_through_whole_byte_by_byte():
+    guard = RtuGuard()
+    guard.expect(SDM)
+    assert grow(guard, SDM_REPLY) == SDM_REPLY
+    assert guard.matched
+    assert guard.late == 0
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        reply(2, 4, b"\1\2\3\4"),
+        reply(1, 3, b"\1\2\3\4"),
+        reply(1, 4, b"\1\2"),
+        reply(1, 4, b"\1\2\3\4\5\6"),
+        seal(b"\x01\x83\x02"),
+        seal(b"\x01\x05\x00\x00\xff\x00"),
+    ],
+    ids=["unit", "function", "shorter", "longer", "exception of another function", "echo of a write"],
+)
+@pytest.mark.parametrize("size", [1, 3, 99])
+def test_another_reply_is_counted_late_and_the_asked_one_behind_it_found(other, size):
+    guard = RtuGuard()
+    guard.expect(SDM)
+    assert grow(guard, other + SDM_REPLY, size) == SDM_REPLY
+    assert guard.late == 1
+
+
+def test_a_device_exception_is_an_answer():
+    guard = RtuGuard()
+    guard.expect(SDM)
+    refused = seal(b"\x01\x84\x02")
+    assert grow(guard, refused) == refused
+
+
+def test_a_wrong_checksum_is_no_answer_but_is_noticed():
+    guard = RtuGuard()
+    guard.expect(SDM)
+    assert grow(guard, SDM_REPLY[:-1] + b"\0") == b""
+    assert guard.stray
+
+
+def test_a_torn_reply_is_noticed_too():
+    guard = RtuGuard()
+    guard.expect(SDM)
+    assert grow(guard, SDM_REPLY[:5]) == b""
+    assert guard.stray
+
+
+def test_silence_and_a_foreign_frame_are_not_stray():
+    guard = RtuGuard()
+    guard.expect(SDM)
+    assert not guard.stray
+    grow(guard, reply(9, 4, b"\0\0"), 99)
+    assert not guard.stray
+
+
+def test_what_comes_when_nothing_is_awaited_is_late():
+    guard = RtuGuard()
+    guard.expect(SDM)
+    guard.release()
+    assert grow(guard, SDM_REPLY) == b""
+    assert guard.late == 1
+    guard.expect(SDM)
+    assert grow(guard, SDM_REPLY) == SDM_REPLY
+    assert grow(guard, SDM_REPLY + SDM_REPLY, 99) == b""
+    assert guard.late == 2
+
+
+@given(noise=st.binary(max_size=20), size=st.integers(1, 9))
+def test_nothing_but_the_asked_reply_ever_comes_through(noise, size):
+    guard = RtuGuard()
+    guard.expect(SDM)
+    got = grow(guard, noise + SDM_REPLY, size)
+    assert got in {b"", SDM_REPLY}
+    if b"\x01\x04\x04" not in noise + SDM_REPLY[:2]:
+        assert got == SDM_REPLY
+
+
+def tcp(transaction, unit, pdu):
+    return struct.pack(">HHHB", transaction, 0, len(pdu) + 1, unit) + pdu
+
+
+TCP_REPLY = tcp(7, 1, b"\x04\x04\x43\x66\x33\x34")
+
+
+def asked(transaction=7):
+    guard = TcpGuard()
+    guard.expect(SDM)
+    guard.sent(tcp(transaction, 1, b"\x04\0\0\0\x02"))
+    return guard
+
+
+def test_tcp_comes_through_byte_by_byte():
+    assert grow(asked(), TCP_REPLY) == TCP_REPLY
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        tcp(6, 1, b"\x04\x04\x43\x66\x33\x34"),
+        tcp(0, 1, b"\x04\x04\0\0\0\0"),
+        tcp(7, 2, b"\x04\x04\0\0\0\0"),
+        tcp(7, 1, b"\x03\x04\0\0\0\0"),
+    ],
+    ids=["older transaction", "no transaction", "unit", "function"],
+)
+def test_tcp_takes_no_other_and_finds_the_asked_one_behind_a_torn_one(other):
+    guard = asked()
+    assert grow(guard, other) == b""
+    assert grow(guard, other[5:] + TCP_REPLY) == TCP_REPLY
+
+
+def test_tcp_exception_is_an_answer_and_a_late_one_is_counted():
+    refused = tcp(7, 1, b"\x84\x02")
+    assert grow(asked(), refused) == refused
+    guard = asked()
+    guard.release()
+    assert guard.take(TCP_REPLY) == b""
+    assert guard.late == 1
