@@ -19,7 +19,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from simulators.community_cast import cast
+from simulators.community_cast import devices_of, links_of
 from simulators.community_story import calm, live, play
 from simulators.community_town import SimulatedTown
 
@@ -97,12 +97,12 @@ async def run(args: argparse.Namespace) -> None:
     ended = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
-    town = SimulatedTown(host, int(port), args.folder)
+    town = SimulatedTown(host, int(port), args.folder, input_port=args.input_port)
     await town.start()
     community = Community(town)
     work = [asyncio.create_task(town.run(), name="town")]
     try:
-        links, devices = cast(town.places(), language=args.language)
+        links, devices = links_of(town.places()), devices_of(args.language)
         print(json.dumps({"links": links, "devices": devices}, ensure_ascii=False), flush=True)
         if args.begin:
             await community.heard("begin")
@@ -121,10 +121,13 @@ async def run(args: argparse.Namespace) -> None:
 
 def main() -> int:
     """Entry point. Exit code 2: it cannot start."""
-    parser = argparse.ArgumentParser(prog="python -m simulators.community", description="A simulated residential community.")
+    parser = argparse.ArgumentParser(
+        prog="python -m simulators.community", description="A simulated residential community."
+    )
     parser.add_argument("--mqtt", required=True, metavar="HOST:PORT", help="the broker; may come up later")
     parser.add_argument("--folder", required=True, type=Path, help="where links to its serial ports are put")
     parser.add_argument("--language", choices=("zh-CN", "en"), default="zh-CN", help="of names and places")
+    parser.add_argument("--input-port", type=int, default=0, help="TCP port of the input module; 0: any free one")
     parser.add_argument("--begin", action="store_true", help="begin the story at once")
     parser.add_argument("--alone", action="store_true", help="do not listen on stdin")
     try:

@@ -36,6 +36,9 @@ LINES_EVERY_S = 5.0
 READY_WITHIN_S = 30.0
 """Start of the gateway to /readyz; a second and a half by its own promise, more on a busy machine."""
 
+LINKS_WITHIN_S = 5.0
+"""Ready to all links up; then the story begins, so that nothing is said before anybody listens."""
+
 CALM_WITHIN_S = 12.0
 """After the sources fell quiet: until no alarm is active (debounce 5 s, a poll group 5 s)."""
 
@@ -174,7 +177,9 @@ class Play:
                     "child", f"gateway is not ready after {READY_WITHIN_S:g} s: {self.stage.gateway.last_words()}"
                 )
             await asyncio.sleep(0.05)
+        await self._until(lambda: all(link.up for link in self.watch.links()), LINKS_WITHIN_S)
         self.watch.began_s = time.monotonic()
+        await self.stage.begin()
 
     async def _begin(self, cast: Cast) -> None:
         self.watch.begin(cast)

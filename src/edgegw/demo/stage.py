@@ -124,6 +124,14 @@ class Stage:
         await self.gateway.start()
         self._keepers = [asyncio.create_task(child.keep(), name=f"keep {child.name}") for child in self.children]
 
+    async def begin(self) -> None:
+        """Let the community's story begin; should the community die, its next life begins by itself, at the same addresses."""
+        await self.community.ask("begin")
+        self.community.argv.append("--begin")
+        for link in self.cast.links.values():
+            if link.get("kind") == "modbus-tcp":
+                self.community.argv += ["--input-port", str(link["port"])]
+
     async def _start_broker(self) -> None:
         await self.broker.start()
         if self.broker.ready:
