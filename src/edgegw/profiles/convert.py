@@ -58,7 +58,7 @@ def _text(name: str) -> Convert:
             if len(raw) <= MAX_TEXT:
                 return raw
             raise DecodeError("too-long", f"{name}: text of {len(raw)} characters")
-        if type(raw) is int:
+        if type(raw) is int and abs(raw) <= _MAX_UNSIGNED:
             return str(raw)
         raise _wrong(name, "text", raw)
 
@@ -82,6 +82,8 @@ def _as_text(raw: object) -> str | None:
         return "true" if raw else "false"
     if isinstance(raw, float) and raw.is_integer() and abs(raw) < 1e15:
         return str(int(raw))
+    if type(raw) is int and abs(raw) > _MAX_UNSIGNED:
+        return None
     return str(raw) if isinstance(raw, int | float) else None
 
 
@@ -175,5 +177,9 @@ def _wrong(name: str, wanted: str, raw: object) -> DecodeError:
 
 
 def _short(raw: object) -> str:
-    text = repr(raw) if not isinstance(raw, dict | list) else "an object" if isinstance(raw, dict) else "a list"
+    if isinstance(raw, dict | list):
+        return "an object" if isinstance(raw, dict) else "a list"
+    if type(raw) is int and abs(raw) > _MAX_UNSIGNED:
+        return "a number beyond 64 bits"  # printing one of thousands of digits is refused by Python itself
+    text = repr(raw)
     return text if len(text) <= 80 else text[:77] + "…"
