@@ -31,6 +31,10 @@ def folder(tmp_path: Path) -> Path:
     return made
 
 
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
 async def test_it_introduces_itself_plays_and_leaves_no_file(broker: int, folder: Path, tmp_path: Path) -> None:
     argv = [sys.executable, "-m", "simulators.community", "--mqtt", f"127.0.0.1:{broker}", "--folder", str(folder)]
     community = Child("community", argv, folder=tmp_path)
@@ -42,7 +46,7 @@ async def test_it_introduces_itself_plays_and_leaves_no_file(broker: int, folder
         assert isinstance(devices, dict)
         assert {str(link["kind"]) for link in links.values()} == {"mqtt", "modbus-rtu", "modbus-tcp", "serial"}
         assert all(device["link"] in links for device in devices.values())
-        assert sorted(path.name for path in folder.iterdir()) == ["card-reader", "rs485", "scanner"]
+        assert names(folder) == ["card-reader", "rs485", "scanner"]
         await community.ask("leak")
         wet: list[bool] = []
         async with asyncio.timeout(10):
@@ -59,7 +63,7 @@ async def test_it_introduces_itself_plays_and_leaves_no_file(broker: int, folder
     assert isinstance(report["sent"], dict)
     assert report["sent"]["mqtt"] >= 4 + 7  # a leak, and every sensor's availability
     await community.stop()
-    assert list(folder.iterdir()) == []
+    assert names(folder) == []
 
 
 def test_every_text_is_there_in_both_languages() -> None:
