@@ -4,8 +4,8 @@ Owns: the difference between ok, degraded and failing, and the JSON a person or 
 Must not know: HTTP, the parts themselves, the time.
 
 - **alive** (``/healthz``): the event loop answers and the commit path makes progress. Not alive: restart it.
-- **ready** (``/readyz``): it takes what devices say and keeps it. A link or an upstream that is down does not change that (records
-  wait in the store; the supervisor retries): degraded, still ready. A store that cannot commit does: failing, not ready.
+- **ready** (``/readyz``): it takes what devices say and keeps it. A link or an upstream that is down does not change that
+  (records wait in the store; the supervisor retries): degraded, still ready. A store that cannot commit does: failing, not ready.
 """
 
 from collections.abc import Mapping, Sequence
@@ -73,10 +73,9 @@ def liveness(*, stuck_for_s: float, limit_s: float, loop_lag_s: float = 0.0) -> 
         limit_s: how long that may last; the watchdog's own limit.
         loop_lag_s: how late the event loop ran its last timer, for people.
     """
+    grade = Grade.DEGRADED if stuck_for_s > 0 else Grade.OK
     if stuck_for_s >= limit_s:
         grade = Grade.FAILING
-    else:
-        grade = Grade.DEGRADED if stuck_for_s > 0 else Grade.OK
     commits: dict[str, object] = {"stuck_for_s": round(stuck_for_s, 1), "limit_s": round(limit_s, 1)}
     return combine([Part("loop", Grade.OK, {"lag_s": round(loop_lag_s, 3)}), Part("commits", grade, commits)])
 

@@ -112,7 +112,7 @@ class ControlServer:
             raise ConfigError(
                 "control-address", f"control: {self._host}:{self._port}: {error.strerror or error}"
             ) from error
-        sock.setblocking(False)
+        sock.settimeout(0)
         self._socket = sock
 
     async def run(self) -> None:

@@ -29,20 +29,16 @@ DEFAULT_PERIOD_S = 60.0
 
 
 class Notifier:
-    """Messages to systemd; does nothing where nobody listens.
+    """Messages to systemd on ``$NOTIFY_SOCKET``; does nothing where there is none."""
 
-    Args:
-        environ: where ``NOTIFY_SOCKET`` is looked up; sdnotify itself reads it from the process' environment.
-    """
-
-    def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
+    def __init__(self) -> None:
         self._systemd: Any = None
-        if environ.get("NOTIFY_SOCKET"):
+        if os.environ.get("NOTIFY_SOCKET"):
             import sdnotify  # noqa: PLC0415  # only needed under systemd
 
             self._systemd = sdnotify.SystemdNotifier()
             if self._systemd.socket is not None:
-                self._systemd.socket.setblocking(False)  # systemd's queue may be full; the loop never waits for it
+                self._systemd.socket.settimeout(0)  # systemd's queue may be full; the loop never waits for it
 
     def ready(self, status: str = "running") -> None:
         """Everything is started; starts systemd's watchdog."""
@@ -81,7 +77,7 @@ def _line(text: str) -> str:
 
 
 def watchdog_period_s(environ: Mapping[str, str] = os.environ, pid: int | None = None) -> float | None:
-    """systemd's WatchdogSec in seconds, or None where it asks for no watchdog, or asks another process (sd_watchdog_enabled(3))."""
+    """systemd's WatchdogSec in seconds; None where it wants no watchdog, or from another process (sd_watchdog_enabled(3))."""
     usec, owner = environ.get("WATCHDOG_USEC", ""), environ.get("WATCHDOG_PID", "")
     if not usec.isdecimal() or int(usec) == 0:
         return None
