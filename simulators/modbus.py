@@ -83,6 +83,7 @@ class _Server:
         self.connections = 0
         self._server: asyncio.Server | None = None
         self._writers: list[asyncio.StreamWriter] = []
+        self._serving: set[asyncio.Task[None]] = set()
         self._ready: dict[int, float] = {}
         self._timers: set[asyncio.TimerHandle] = set()
 
@@ -99,6 +100,8 @@ class _Server:
         if self._server is not None:
             self._server.close()
         self.drop()
+        if self._serving:
+            await asyncio.wait(self._serving)
 
     def drop(self) -> None:
         """Cut every connection, as a rebooting device does; listening goes on."""
@@ -108,6 +111,9 @@ class _Server:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        if (task := asyncio.current_task()) is not None:
+            self._serving.add(task)
+            task.add_done_callback(self._serving.discard)
         self._writers.append(writer)
         buffer = b""
         try:
