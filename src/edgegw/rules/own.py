@@ -1,0 +1,118 @@
+"""The gateway's own alarms: a link that is down, and conditions other parts report (store damaged, upstream refuses us …).
+
+Owns: their specs and texts, one alarm per key, restored ones included.
+Must not know: who reports them.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from edgegw.model import Instant
+from edgegw.profiles.fields import Text
+from edgegw.rules.alarm import Alarm, AlarmSpec, AlarmState, Evidence, Phase
+from edgegw.rules.events import NS_PER_S, Draft
+
+LINK_HOLD_NS = 10 * NS_PER_S
+"""A link is down for 10 s before it is an alarm: a broker's restart or a replugged adapter takes less."""
+
+LINK_TITLE = Text(zh="链路 {device} 中断", en="Link {device} is down")
+
+RESERVED_DEVICES = frozenset({"gateway", "link"})
+"""Device ids that would share dedup_keys with the gateway's own alarms."""
+
+
+class Link:
+    """Whether a link is down, and its alarm.
+
+    Attributes:
+        down_ns: since when it is down, monotonic; None while it is up or nobody said anything yet.
+    """
+
+    __slots__ = ("alarm", "down_ns", "name")
+
+    def __init__(self, gateway: str, name: str, language: str, stored: AlarmState | None, now: Instant) -> None:
+        spec = AlarmSpec(
+            dedup_key=f"{gateway}/link/{name}",
+            rule="link-down",
+            subject=f"link/{name}",
+            owner=name,
+            title=LINK_TITLE,
+            priority="P2",
+            category="device",
+            hold_ns=LINK_HOLD_NS,
+        )
+        self.name = name
+        self.alarm = Alarm(spec, language, stored, now)
+        self.down_ns: int | None = now.mono_ns if self.alarm.holding else None
+
+    def down(self, reason: str, at: Instant, draft: Draft) -> bool:
+        """It went down. Returns whether that is new."""
+        new = self.down_ns is None
+        if new:
+            self.down_ns = at.mono_ns
+        self.alarm.see(holds=True, evidence={"link": self.name, "reason": reason}, at=at, draft=draft)
+        return new
+
+    def up(self, at: Instant, draft: Draft) -> int | None:
+        """It is up. Returns how long it was down in ns, None if it was not."""
+        self.alarm.see(holds=False, evidence={"link": self.name}, at=at, draft=draft)
+        if self.down_ns is None:
+            return None
+        away_ns, self.down_ns = max(0, at.mono_ns - self.down_ns), None
+        return away_ns
+
+
+class OwnConditions:
+    """The conditions other parts of the gateway report, raised and cleared at once; kept only while they are raised."""
+
+    def __init__(self, gateway: str, language: str, stored: Mapping[str, AlarmState], now: Instant) -> None:
+        self._gateway = gateway
+        self._language = language
+        self._alarms: dict[str, Alarm] = {}
+        prefix = f"{gateway}/gateway/"
+        for dedup_key, state in stored.items():
+            if dedup_key.startswith(prefix) and state.data is not None:
+                data = state.data
+                title = Text(zh=data.title, en=data.title)
+                spec = self._spec(dedup_key.removeprefix(prefix), title, data.priority, data.category)
+                self._alarms[dedup_key] = Alarm(spec, language, state, now)
+
+    def report(
+        self,
+        key: str,
+        *,
+        active: bool,
+        title: Text,
+        priority: str,
+        category: str,
+        evidence: Evidence,
+        at: Instant,
+        draft: Draft,
+    ) -> None:
+        """See RuleEngine.condition."""
+        spec = self._spec(key, title, priority, category)
+        alarm = self._alarms.get(spec.dedup_key)
+        if alarm is None:
+            if not active:
+                return
+            alarm = self._alarms[spec.dedup_key] = Alarm(spec, self._language, None, at)
+        alarm.spec = spec
+        if active and alarm.raised:
+            alarm.amend(evidence, at, draft)
+        alarm.see(holds=active, evidence=evidence, at=at, draft=draft)
+        if alarm.phase is Phase.NORMAL:
+            del self._alarms[spec.dedup_key]
+
+    def alarms(self) -> Iterable[Alarm]:
+        """Those raised."""
+        return self._alarms.values()
+
+    def _spec(self, key: str, title: Text, priority: str, category: str) -> AlarmSpec:
+        return AlarmSpec(
+            dedup_key=f"{self._gateway}/gateway/{key}",
+            rule=key,
+            subject="gateway",
+            owner=self._gateway,
+            title=title,
+            priority=priority,
+            category=category,
+        )
