@@ -15,6 +15,28 @@ from simulators.line import PtyLine
 from simulators.modbus import RtuBus, RtuTcpServer, TcpServer
 from simulators.slave import Slave, crc
 
+MBPOLL = (
+    "mbpoll",
+    "-m",
+    "rtu",
+    "-a",
+    "5",
+    "-b",
+    "19200",
+    "-P",
+    "none",
+    "-0",
+    "-r",
+    "0",
+    "-c",
+    "4",
+    "-t",
+    "3:float",
+    "-B",
+    "-1",
+)
+"""Unit 5; zero-based (-0) from 0, four floats by FC04 (-t 3:float), high word first (-B), once (-1)."""
+
 
 @pytest.mark.skipif(shutil.which("mbpoll") is None, reason="mbpoll is not installed")
 async def test_mbpoll_reads_the_meter():
@@ -22,9 +44,9 @@ async def test_mbpoll_reads_the_meter():
     meter.set(voltage=231.5, current=1.25)
     bus = RtuBus([meter], baud=19200)
     await bus.start()
-    # -B: big-endian words, -0: zero-based, -t 3:float: FC04
+
     process = await asyncio.create_subprocess_exec(
-        *"mbpoll -m rtu -a 5 -b 19200 -P none -0 -r 0 -c 4 -t 3:float -B -1".split(),
+        *MBPOLL,
         bus.path,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
