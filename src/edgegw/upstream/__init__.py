@@ -1,1 +1,1 @@
-"""edgegw.upstream."""
+"""Upstreams: delivery by lanes with durable cursors, and one module per kind."""
