@@ -45,6 +45,17 @@ class Secret(Strict):
     env: str | None = None
     credential: str | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _reference(cls, value: object) -> object:
+        # The message must not repeat what stands there: it may be the secret.
+        if not isinstance(value, dict | Secret):
+            raise ValueError(  # noqa: TRY004 - pydantic reports ValueErrors
+                "a secret never stands in the site file: put it in a file of its own (chmod 600) and write {file: PATH}, "
+                "or {env: VARIABLE}, or {credential: NAME} for systemd's LoadCredential="
+            )
+        return value
+
     @model_validator(mode="after")
     def _one(self) -> "Secret":
         if sum(x is not None for x in (self.file, self.env, self.credential)) != 1:

@@ -1,0 +1,72 @@
+"""The one call that the commands use: from a path to a plan.
+
+Owns: the file system as the checks see it, where profiles and state are looked for.
+Must not know: what is checked.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from edgegw.config.check import plan_site
+from edgegw.config.loader import read_site
+from edgegw.config.plan import SitePlan
+from edgegw.config.schema import Secret
+from edgegw.config.secrets import resolve
+from edgegw.errors import ConfigError
+from edgegw.profiles.loader import ProfileLibrary, shipped_dir
+
+
+class LocalFiles:
+    """The local file system, for `check.Files`."""
+
+    def is_file(self, path: Path) -> bool:
+        """See `Files.is_file`."""
+        return path.is_file() and os.access(path, os.R_OK)
+
+    def is_dir(self, path: Path) -> bool:
+        """See `Files.is_dir`."""
+        return path.is_dir()
+
+    def real(self, path: Path) -> Path:
+        """See `Files.real`."""
+        return Path(os.path.realpath(path))  # Path.resolve() raises on a loop of links
+
+
+def open_site(path: Path, env: Mapping[str, str]) -> SitePlan:
+    """Load, check and plan a site.
+
+    Args:
+        env: the process's environment; $STATE_DIRECTORY is where a relative store path starts.
+
+    Raises:
+        ConfigError: with every problem at once.
+    """
+    loaded = read_site(path)
+    folders = [loaded.base / folder for folder in loaded.site.profiles]
+    # systemd separates several state directories by colons; the first is ours.
+    state = env.get("STATE_DIRECTORY", "").split(":")[0]
+    library = ProfileLibrary([*folders, shipped_dir()])
+    return plan_site(loaded, library, files=LocalFiles(), state=Path(state) if state else None)
+
+
+def secret_problems(plan: SitePlan, env: Mapping[str, str]) -> list[str]:
+    """Which secrets of a plan cannot be read here and now: a fault for `run`, for `check` perhaps only another machine."""
+    found = []
+    for where, secret in secrets(plan):
+        try:
+            resolve(secret, plan.base, env)
+        except ConfigError as error:
+            found.append(f"{plan.path}: {where}: {error.detail}")
+    return found
+
+
+def secrets(plan: SitePlan) -> Iterator[tuple[str, Secret]]:
+    """Every secret reference of a plan, with where it stands."""
+    for link in plan.links:
+        if (secret := getattr(link.config, "password", None)) is not None:
+            yield f"links.{link.name}.password", secret
+    for name, upstream in plan.upstream.items():
+        for key in ("password", "token"):
+            if (secret := getattr(upstream, key, None)) is not None:
+                yield f"upstream.{name}.{key}", secret
