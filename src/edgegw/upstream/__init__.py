@@ -1,1 +1,1 @@
-"""Upstreams: delivery by lanes with durable cursors, and one module per kind."""
+"""Upstream: records leave the outbox here, and only when somebody accepted them. See docs/upstream.md."""
