@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from edgegw.model import Event, Instant, Labels, Lane, Reading
 from edgegw.profiles.schema import AlarmRule, Report
-from edgegw.rules.alarm import AlarmSpec, AlarmState
+from edgegw.rules.alarm_state import AlarmSpec, AlarmState
 from edgegw.rules.events import NS_PER_S, READING, DeviceRef, Draft, Location, ReadingData, encode
 from edgegw.rules.presence import OFFLINE, Presence, PresenceState
 from edgegw.rules.report import make_reporter

@@ -15,8 +15,9 @@ import msgspec
 from edgegw.errors import ConfigError
 from edgegw.model import NOTHING, Changes, Decoded, Event, Instant, Quality
 from edgegw.profiles.fields import Text
-from edgegw.rules.alarm import Alarm, AlarmSpec, AlarmState, AlarmView, Evidence
-from edgegw.rules.alarm import decode_state as decode_alarm
+from edgegw.rules.alarm import Alarm, Evidence
+from edgegw.rules.alarm_state import AlarmSpec, AlarmState, AlarmView
+from edgegw.rules.alarm_state import decode_state as decode_alarm
 from edgegw.rules.device import Device, DeviceSpec
 from edgegw.rules.events import ALARM_KIND, PRESENCE_KIND, Draft
 from edgegw.rules.own import RESERVED_DEVICES, Link, OwnConditions

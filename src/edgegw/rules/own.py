@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 
 from edgegw.model import Instant
 from edgegw.profiles.fields import Text
-from edgegw.rules.alarm import Alarm, AlarmSpec, AlarmState, Evidence, Phase
+from edgegw.rules.alarm import Alarm, Evidence
+from edgegw.rules.alarm_state import AlarmSpec, AlarmState, Phase
 from edgegw.rules.events import NS_PER_S, Draft
 
 LINK_HOLD_NS = 10 * NS_PER_S

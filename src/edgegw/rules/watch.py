@@ -10,7 +10,8 @@ stale. They never count for what is a moment (changed, a button, a rate) nor as 
 
 from edgegw.model import Instant, Quality, Reading
 from edgegw.profiles.schema import AlarmRule
-from edgegw.rules.alarm import Alarm, AlarmSpec, AlarmState, Evidence
+from edgegw.rules.alarm import Alarm, Evidence
+from edgegw.rules.alarm_state import AlarmSpec, AlarmState
 from edgegw.rules.condition import RATE_WINDOW_NS, Compiled, Kind, Test, compile_condition, number, same
 from edgegw.rules.events import NS_PER_S, Draft
 
