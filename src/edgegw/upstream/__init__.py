@@ -1,1 +1,1 @@
-"""Upstream: records leave the outbox here, and only when somebody accepted them. See docs/upstream.md."""
+"""Upstreams: delivery by lanes with durable cursors, and one module per kind."""

@@ -1,56 +1,44 @@
-"""What a sender may say of a batch, and what a sender is.
+"""What can become of a batch, as values; and what follows, as pure functions.
 
-Owns: the outcomes as values. Expected trouble is a value, not an exception: an exception from a sender is a bug and ends the daemon.
-Must not know: any transport, what follows from an outcome (policy).
+Owns: the outcomes a sender may return, the meaning of HTTP status codes and MQTT reason codes, back-off times.
+Must not know: sockets, the outbox.
 """
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 from msgspec import Struct
 
-from edgegw.model import Lane, Record
+HOLD_S = 60.0
+"""How often an upstream that does not know us (401, 403) is asked again: a person has to act, and may have."""
 
-
-class Rejected(Struct, frozen=True):
-    """One record the receiver refused for good while it took the others."""
-
-    id: str
-    reason: str
-    detail: str = ""
+RETRY_AFTER_MOST_S = 300.0
+"""The longest Retry-After that is honoured: a wrong header must not silence an alarm for a day."""
 
 
 class Accepted(Struct, frozen=True):
-    """The first `count` records are dealt with: accepted, except those named in `rejected`. The rest was not, and is sent again."""
+    """The first `count` records were accepted, except those named in `rejected` (record id → reason), which never will be."""
 
     count: int
-    rejected: tuple[Rejected, ...] = ()
+    rejected: Mapping[str, str] = {}
 
 
 class Retry(Struct, frozen=True):
-    """Nothing was accepted; try again.
-
-    Attributes:
-        reason: bounded slug: ``unreachable``, ``timeout``, ``busy``, ``server-error``, ``disconnected`` …
-        after_s: how long the receiver asked us to wait, seconds.
-        answered: whether the receiver spoke at all (a 500 is about this batch perhaps, no answer is about the way).
-    """
+    """Not now: nothing of the batch counts as accepted. `after_s`: what the upstream asked for, None: back off."""
 
     reason: str
     after_s: float | None = None
-    answered: bool = False
-    detail: str = ""
 
 
 class Hold(Struct, frozen=True):
-    """We are not let in (credentials, rights, wrong address): no use in hurrying; a person must act."""
+    """It does not know us or forbids it: a person must act. Records stay."""
 
     reason: str
-    detail: str = ""
 
 
 class Refused(Struct, frozen=True):
-    """The receiver refuses this batch for good; at least one record in it is why (``too-large``: or their number)."""
+    """It understood and will never take this batch as it is. The bad record is searched by halving."""
 
     reason: str
     detail: str = ""
@@ -58,22 +46,51 @@ class Refused(Struct, frozen=True):
 
 Outcome = Accepted | Retry | Hold | Refused
 
+RETRY_STATUS = frozenset({408, 425, 429})
 
-class Sender(Protocol):
-    """One way out. `send` is called from one task per lane, so up to four at a time, each lane's batches in order.
 
-    Attributes:
-        limit: most records worth giving to one `send`.
-        linger_s: how long telemetry may wait for company, where a batch costs much more than a record.
+def of_status(status: int, count: int, *, retry_after: str | None = None, now: datetime | None = None) -> Outcome:
+    """What an HTTP status says of a batch of `count` (RFC 9110 section 15).
+
+    Redirects are not followed: they count as refused by configuration, that is `Hold`.
     """
+    if 200 <= status < 300:
+        return Accepted(count)
+    if status in RETRY_STATUS or status >= 500:
+        return Retry(f"http-{status}", parse_retry_after(retry_after, now or datetime.now(UTC)))
+    if status in {401, 403} or 300 <= status < 400:
+        return Hold(f"http-{status}")
+    return Refused(f"http-{status}")
 
-    limit: int
-    linger_s: float
 
-    async def send(self, lane: Lane, records: Sequence[Record]) -> Outcome:
-        """Hand over 1…limit records in seq order and say what came of it. Bounded in time. May be cancelled."""
-        ...
+def parse_retry_after(value: str | None, now: datetime) -> float | None:
+    """Seconds from a Retry-After header, in seconds or as a date; at most `RETRY_AFTER_MOST_S`; None without a usable one."""
+    if not value:
+        return None
+    if value.strip().isascii() and value.strip().isdigit():
+        seconds = float(value[:9])
+    else:
+        try:
+            when = parsedate_to_datetime(value)
+        except ValueError:
+            return None
+        if when.tzinfo is None:
+            when = when.replace(tzinfo=UTC)
+        seconds = (when - now).total_seconds()
+    return min(max(seconds, 0.0), RETRY_AFTER_MOST_S)
 
-    async def close(self) -> None:
-        """Let go of connections. Bounded in time; idempotent."""
-        ...
+
+def of_reason_code(code: int) -> Outcome:
+    """What an MQTT 5 PUBACK reason code says of one message (MQTT 5 section 3.4.2.1)."""
+    if code < 0x80:
+        return Accepted(1)
+    if code in {0x87, 0x8C, 0x86}:
+        return Hold("not-authorized")
+    if code in {0x90, 0x95, 0x99}:  # topic name invalid, packet too large, payload format invalid
+        return Refused(f"mqtt-{code:02x}")
+    return Retry(f"mqtt-{code:02x}")
+
+
+def back_off(attempt: int, first_s: float, most_s: float, random: Callable[[], float]) -> float:
+    """Full jitter: uniform between 0 and first × 2^(attempt−1), capped. `attempt` counts failures in a row, from 1."""
+    return random() * min(most_s, first_s * 2.0 ** min(attempt - 1, 30))
