@@ -7,13 +7,20 @@ import pytest
 
 from edgegw.control.metrics import Metrics
 
-pytestmark = pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool (Debian: prometheus) is not installed")
+pytestmark = pytest.mark.skipif(
+    shutil.which("promtool") is None, reason="promtool (Debian: prometheus) is not installed"
+)
 
 
 def lint(metrics: Metrics) -> tuple[int, str]:
     body, _ = metrics.render()
     done = subprocess.run(
-        ["promtool", "check", "metrics"], check=False, input=body, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=30
+        ["promtool", "check", "metrics"],
+        check=False,
+        input=body,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=30,
     )
     return done.returncode, done.stdout.decode()
 
