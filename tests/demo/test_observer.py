@@ -19,7 +19,7 @@ def alarm(seq: int, what: str) -> dict[str, object]:
         "priority": "P2",
         "location": {"text": "3号楼 1203", "labels": {}},
     }
-    return {"seq": seq, "type": f"edgegw.alarm.{what}", "data": data}
+    return {"edgegwseq": seq, "type": f"edgegw.alarm.{what}", "data": data}
 
 
 def reading(seq: int, **values: object) -> dict[str, object]:
@@ -72,7 +72,7 @@ def test_an_update_keeps_the_time_an_alarm_was_first_seen() -> None:
 def test_offline_and_online_are_told_by_device_events() -> None:
     observer = Observer(CAST)
     observer.take(
-        {"seq": 1, "type": "edgegw.device.offline", "data": {"device": {"id": "door-2"}, "reason": "silence"}}, 1.0
+        {"edgegwseq": 1, "type": "edgegw.device.offline", "data": {"device": {"id": "door-2"}, "reason": "silence"}}, 1.0
     )
     assert observer.devices["door-2"].state == "offline"
 

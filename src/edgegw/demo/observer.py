@@ -75,7 +75,7 @@ class Observer:
 
     def take(self, event: Mapping[str, object], now_s: float) -> None:
         """Take one CloudEvent; one that came before counts as a repetition and changes nothing."""
-        seq = event.get("seq", event.get("sequence"))
+        seq = event.get("edgegwseq")
         if seq is not None and not self.arrivals.add(int(str(seq))):
             return
         kind = str(event.get("type"))
