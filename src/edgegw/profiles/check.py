@@ -74,7 +74,7 @@ def _section(profile: Profile) -> Iterator[Finding]:
         if link in profile.model_fields_set and link != profile.link:
             yield (link,), f"the profile's link is {profile.link}: a section {link} has no meaning"
     if profile.link == "mqtt":
-        templates = {
+        templates: dict[str, Loc] = {
             p.mqtt.topic or profile.mqtt.topic: ("points", n) for n, p in profile.points.items() if p.mqtt is not None
         }
         if profile.mqtt.availability is not None:

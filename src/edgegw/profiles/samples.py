@@ -41,14 +41,17 @@ def run(profile: Profile, decoder: Decoder, sample: Sample) -> str:
 
 
 def raw_of(profile: Profile, decoder: Decoder, sample: Sample) -> Raw:
-    """The message a link would hand over. Raises DecodeError where the bytes on the wire are no frame at all."""
+    """The message a link would hand over. Raises DecodeError as `wire`."""
     if sample.payload is not None:
-        template = sample.topic if sample.topic is not None else None
-        topic = template.replace("{address}", SAMPLE_ADDRESS) if template is not None else decoder.topics()[0]
+        topic = (sample.topic or decoder.topics()[0]).replace("{address}", SAMPLE_ADDRESS)
         return MqttPayload(topic, sample.payload.encode(errors="surrogatepass"), sample.retained)
-    data = sample.hex or b""
+    return wire(profile, sample.hex or b"", sample.request or b"")
+
+
+def wire(profile: Profile, data: bytes, request: bytes) -> Raw:
+    """What a Modbus or serial link makes of bytes on the wire. Raises DecodeError where they are no frame."""
     if profile.serial is None:
-        return parse_pair(sample.request or b"", data)
+        return parse_pair(request, data)
     frames = make_framer(profile.serial.framing).feed(data, 0)
     if len(frames) != 1:
         raise DecodeError("bad-frame", f"the bytes hold {len(frames)} frames, a sample is one")

@@ -117,7 +117,10 @@ class AlarmRule(Strict):
     clear_after: Duration = 5.0
     priority: Literal["P1", "P2", "P3", "P4"] = "P3"
     category: Slug = "device"
-    title: Annotated[Text, BeforeValidator(lambda v: {"zh": v, "en": v} if isinstance(v, str) else v)]
+    title: Annotated[
+        Text,
+        BeforeValidator(lambda v: {"zh": v, "en": v} if isinstance(v, str) else v, json_schema_input_type=str | Text),
+    ]
     enabled: bool = True
     momentary: bool = False
 
