@@ -108,7 +108,8 @@ class Watchdog:
     """Looks at the commit path three times per period and feeds systemd while it moves.
 
     Args:
-        progress: a counter that moves with every commit (and every refusal by a full store: an answer is progress).
+        progress: a number that moves whenever something that waited was settled: committed, or found to need no commit. (If it
+            counted commits alone, a busy pipeline whose readings are all unchanged would look stuck.)
         idle: whether nothing waits to be committed, or what waits is held on purpose (a full store).
         probe: an empty commit through the same path; StoreError ``full`` counts as an answer, other EdgegwErrors do not.
         feed: called while the commit path moves (`Notifier.alive`).
