@@ -10,7 +10,7 @@ import aiomqtt
 import pytest
 
 from edgegw.demo.children import Child
-from edgegw.demo.receiver import free_port
+from edgegw.demo.stage import free_port
 from simulators.community_cast import devices_of
 from simulators.community_story import LOOP_S, SCENES
 

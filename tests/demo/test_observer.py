@@ -1,6 +1,7 @@
 """The picture of the community from events alone."""
 
-from edgegw.demo.observer import Observer, told
+from edgegw.demo.figures import Response
+from edgegw.demo.observer import Observer, told, wall_ns
 from edgegw.demo.site import Cast
 
 CAST = Cast(
@@ -19,7 +20,7 @@ def alarm(seq: int, what: str) -> dict[str, object]:
         "priority": "P2",
         "location": {"text": "3号楼 1203", "labels": {}},
     }
-    return {"edgegwseq": seq, "type": f"edgegw.alarm.{what}", "data": data}
+    return {"seq": seq, "type": f"edgegw.alarm.{what}", "data": data}
 
 
 def reading(seq: int, **values: object) -> dict[str, object]:
@@ -72,7 +73,8 @@ def test_an_update_keeps_the_time_an_alarm_was_first_seen() -> None:
 def test_offline_and_online_are_told_by_device_events() -> None:
     observer = Observer(CAST)
     observer.take(
-        {"edgegwseq": 1, "type": "edgegw.device.offline", "data": {"device": {"id": "door-2"}, "reason": "silence"}}, 1.0
+        {"seq": 1, "type": "edgegw.device.offline", "data": {"device": {"id": "door-2"}, "reason": "silence"}},
+        1.0,
     )
     assert observer.devices["door-2"].state == "offline"
 
@@ -91,3 +93,19 @@ def test_values_are_short_enough_for_a_table() -> None:
         "230.18 V",
         "x" * 40,
     ]
+
+
+def test_response_times_are_taken_from_the_desks_own_clock_and_not_from_telemetry() -> None:
+    observer = Observer(CAST)
+    at = "2026-01-01T00:00:00.000000000Z"
+    for seq in range(1, 101):
+        took_ns = seq * 1_000_000
+        observer.take(alarm(seq, "raised") | {"time": at, "received_ns": wall_ns(at) + took_ns}, 1.0)
+    observer.take(reading(101) | {"time": at, "received_ns": wall_ns(at) + 10**12}, 1.0)
+    assert observer.response() == Response(100, 51.0, 100.0, 100.0)
+
+
+def test_times_keep_their_nanoseconds() -> None:
+    assert wall_ns("1970-01-01T00:00:01.000000002Z") == 1_000_000_002
+    assert wall_ns("1970-01-01T00:00:01.5Z") == 1_500_000_000
+    assert wall_ns("1970-01-01T00:00:01Z") == 1_000_000_000

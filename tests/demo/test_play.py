@@ -61,13 +61,14 @@ def test_bad_usage_is_exit_code_2(args: list[str], text: str) -> None:
 def test_the_site_file_says_what_the_community_said() -> None:
     cast = Cast(
         links={"zigbee": {"kind": "mqtt", "port": 1883}},
-        devices={"leak": {"link": "zigbee", "profile": "a/b", "labels": {"building": "3号楼"}}},
+        devices={"leak": {"link": "zigbee", "profile": "a/b", "labels": {"building": "3号楼", "room": "0801"}}},
     )
-    text = site_text(cast, Addresses(desk=1, screen=2, control=3), language="zh-CN")
+    text = site_text(cast, Addresses(desk=1, control=3), language="zh-CN")
     site = yaml.safe_load(text)
     assert site["links"] == cast.links
     assert site["devices"] == cast.devices
     assert "3号楼" in text  # readable, not escaped
+    assert 'room: "0801"' in text  # what some readers take for octal
     assert site["upstream"]["desk"]["url"] == "http://127.0.0.1:1/events"
     assert site["control"] == {"host": "127.0.0.1", "port": 3}
 

@@ -5,7 +5,7 @@ from msgspec.structs import replace
 from edgegw.demo.figures import Response
 from edgegw.demo.sums import LinkSum, Summary, Witnesses, judge, plain
 
-FINE = Witnesses(committed=100, waiting=0, refused=0, shed=0, desk=100, screen=100, sent={"mqtt": 40}, mqtt_taken=42)
+FINE = Witnesses(committed=100, waiting=0, refused=0, shed=0, desk=100, seen=100, sent={"mqtt": 40}, mqtt_taken=42)
 
 
 def test_everything_committed_and_accepted_is_fine() -> None:
@@ -31,7 +31,7 @@ def test_a_message_the_broker_acknowledged_and_the_gateway_never_took_is_lost() 
 
 def test_no_answer_is_a_problem_and_nothing_moved_is_one() -> None:
     assert judge(replace(FINE, desk=None))[1][0] == "the desk did not answer: accepted is unknown"
-    assert "nothing moved" in judge(replace(FINE, committed=0, desk=0, screen=0))[1]
+    assert "nothing moved" in judge(replace(FINE, committed=0, desk=0, seen=0))[1]
     records, problems = judge(replace(FINE, committed=None))
     assert (records.committed, len(problems)) == (100, 1)
 

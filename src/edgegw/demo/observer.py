@@ -1,19 +1,31 @@
 """What the gateway has told: devices, readings and alarms, rebuilt from CloudEvents alone.
 
-Owns: the picture of the community that the screen draws, and counts of what arrived.
-Must not know: HTTP, the screen, the gateway's insides. Everything here could be built by any receiver.
+Owns: the picture of the community that the screen draws, counts of what arrived, and how long it took.
+Must not know: HTTP, the screen, the gateway's insides. Everything here is built from what the desk has accepted.
 """
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Mapping
+from datetime import datetime
 
 from msgspec import Struct
 
-from edgegw.demo.figures import Arrivals
+from edgegw.demo.figures import Arrivals, Response
 from edgegw.demo.site import Cast
 
 ACTIVE_LIMIT = 500
 """Active alarms that are kept; a demo has a dozen."""
+
+
+TIMES_KEPT = 10_000
+"""Latest response times that the desk's quantiles are made of."""
+
+
+def wall_ns(text: str) -> int:
+    """Nanoseconds since the epoch of RFC 3339 UTC; fractions of up to nine digits, which datetime would cut to six."""
+    whole, _, fraction = text.removesuffix("Z").partition(".")
+    seconds = round(datetime.fromisoformat(f"{whole}+00:00").timestamp())
+    return seconds * 1_000_000_000 + int(fraction.ljust(9, "0")[:9] or 0)
 
 
 class Seen(Struct):
@@ -72,14 +84,17 @@ class Observer:
         """Link → readings told."""
         self.messages: Counter[str] = Counter()
         """Device → messages told, of which each reading record stands for one."""
+        self._took_ms: deque[float] = deque(maxlen=TIMES_KEPT)
 
     def take(self, event: Mapping[str, object], now_s: float) -> None:
-        """Take one CloudEvent; one that came before counts as a repetition and changes nothing."""
-        seq = event.get("edgegwseq")
+        """Take one event as the desk lists it; one that came before changes nothing. `now_s`: monotonic seconds."""
+        seq = event.get("seq")
         if seq is not None and not self.arrivals.add(int(str(seq))):
             return
         kind = str(event.get("type"))
         self.by_type[kind] += 1
+        if kind != "edgegw.reading":
+            self._timed(event)
         data = event.get("data")
         if not isinstance(data, Mapping):
             return
@@ -92,6 +107,19 @@ class Observer:
             name = str(device.get("id")) if isinstance(device, Mapping) else str(device)
             if name in self.devices:
                 self.devices[name].state = kind.rpartition(".")[2]
+
+    def _timed(self, event: Mapping[str, object]) -> None:
+        received, made = event.get("received_ns"), event.get("time")
+        if isinstance(received, int) and isinstance(made, str):
+            self._took_ms.append((received - wall_ns(made)) / 1e6)
+
+    def response(self) -> Response:
+        """Received by the gateway → accepted by the desk, by the desk's own clock, of everything but telemetry."""
+        took = sorted(self._took_ms)
+        if not took:
+            return Response()
+        middle, late = took[len(took) // 2], took[min(len(took) - 1, len(took) * 99 // 100)]
+        return Response(len(took), *(round(ms, 3) for ms in (middle, late, took[-1])))
 
     def _reading(self, data: Mapping[str, object], now_s: float) -> None:
         seen = self.devices.get(str(data.get("device")))

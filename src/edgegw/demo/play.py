@@ -12,7 +12,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -20,8 +20,6 @@ import msgspec
 from edgegw.demo import sums
 from edgegw.demo.children import DemoError
 from edgegw.demo.keys import pressed
-from edgegw.demo.receiver import Receiver, listen
-from edgegw.demo.site import Cast
 from edgegw.demo.stage import PLUGS, Stage
 from edgegw.demo.view import View
 from edgegw.demo.watch import Watch
@@ -103,7 +101,6 @@ class Play:
         self._words = Words(options.language)
         self.stage = Stage(folder, language=options.language, port=options.port, say=self._say)
         self.watch = Watch(self.stage)
-        self._receiver = Receiver(self._take)
         self._end = asyncio.Event()
         self._pulls: set[asyncio.Task[None]] = set()
         self._forced = False
@@ -113,9 +110,6 @@ class Play:
         self.watch.notices.append((time.monotonic() - self.watch.began_s, line))
         if not self._live:
             self._err(line)
-
-    def _take(self, event: Mapping[str, object], now_s: float) -> None:
-        self.watch.observer.take(event, now_s)  # the observer is made anew once the community has introduced itself
 
     @property
     def _live(self) -> bool:
@@ -161,11 +155,11 @@ class Play:
             for pull in self._pulls:
                 pull.cancel()
             await self.stage.close()
-            await self._receiver.stop()
             await self.watch.stop()
 
     async def _open(self) -> None:
-        await self.stage.open(self._begin)
+        await self.stage.open()
+        self.watch.begin()
         deadline = time.monotonic() + READY_WITHIN_S
         while not await self.watch.ready():
             if not self.stage.gateway.alive and self.stage.gateway.restarts == 0:
@@ -180,10 +174,6 @@ class Play:
         await self._until(lambda: all(link.up for link in self.watch.links()), LINKS_WITHIN_S)
         self.watch.began_s = time.monotonic()
         await self.stage.begin()
-
-    async def _begin(self, cast: Cast) -> None:
-        self.watch.begin(cast)
-        await self._receiver.start(listen(self.stage.at.host, self.stage.at.screen))
 
     # --- while it plays -------------------------------------------------------------------------------------------------
 
@@ -282,7 +272,7 @@ class Play:
         links = {x.name: sums.LinkSum(x.kind, x.messages, x.readings) for x in watch.links()}
         await stage.gateway.stop()
         store = await watch.store_stats() or {}
-        await watch.look()
+        await self._until(lambda: watch.observer.arrivals.unique >= (watch.stat("events") or 0), DRAIN_WITHIN_S)
         sent = report.get("sent") if report else None
         records, problems = sums.judge(
             sums.Witnesses(
@@ -291,7 +281,7 @@ class Play:
                 refused=_number(store, "dead_letters") or 0,
                 shed=_number(store, "shed") or 0,
                 desk=watch.stat("events"),
-                screen=watch.observer.arrivals.unique,
+                seen=watch.observer.arrivals.unique,
                 sent={str(k): int(v) for k, v in sent.items()} if isinstance(sent, dict) else None,
                 mqtt_taken=sum(links[name].messages for name in mqtt) if watch.counters.exact else None,
             )
@@ -302,7 +292,7 @@ class Play:
             alarms={"raised": seen.by_type["edgegw.alarm.raised"], "cleared": seen.by_type["edgegw.alarm.cleared"]},
             tickets={"opened": watch.stat("opened") or 0, "resolved": watch.stat("resolved") or 0},
             responses=watch.responses(),
-            records=msgspec.structs.replace(records, repeated=seen.arrivals.repeated),
+            records=msgspec.structs.replace(records, repeated=watch.stat("duplicates") or 0),
             sent={str(k): int(v) for k, v in sent.items()} if isinstance(sent, dict) else {},
             restarts={child.name: child.restarts for child in stage.children},
             duration_s=round(duration_s, 1),

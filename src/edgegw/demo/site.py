@@ -4,13 +4,34 @@ Owns: what the gateway is told about a community that introduced itself.
 Must not know: which devices there are; the community says so in the site file's own words.
 """
 
+import re
+
 import yaml
-from msgspec import Struct, field
+from msgspec import Struct
 
 HEADING = """\
 # The site file of this demo: everything the gateway knows about the community.
 # `edgegw check` says what would run; every key is in docs/configuration.md.
 """
+
+
+_PLAIN = re.compile(r"[^\W\d_][^:#\"'{}\[\],&*!|>%@`]*\Z")
+"""Texts that may stand without quotes: they begin with a letter and hold nothing YAML has a meaning for."""
+
+
+class _Dumper(yaml.SafeDumper):
+    """Texts that a YAML reader could take for something else (0801, 12:30) in quotes; no anchors, which nobody reads."""
+
+    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002 - PyYAML's signature
+        """Always: every section stands for itself."""
+        return True
+
+
+def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=None if _PLAIN.match(value) else '"')
+
+
+_Dumper.add_representer(str, _text)
 
 
 class Cast(Struct, frozen=True):
@@ -33,14 +54,12 @@ class Addresses(Struct, frozen=True):
     """Where the processes of one demo are, all on loopback.
 
     Attributes:
-        desk, screen, control: TCP ports of the ticket desk, of the live screen's own receiver, of the gateway's metrics.
+        desk, control: TCP ports of the ticket desk and of the gateway's metrics.
     """
 
     desk: int
-    screen: int
     control: int
     host: str = "127.0.0.1"
-    extra: dict[str, int] = field(default_factory=dict)
 
     @property
     def desk_url(self) -> str:
@@ -54,11 +73,7 @@ class Addresses(Struct, frozen=True):
 
 
 def site_text(cast: Cast, at: Addresses, *, language: str) -> str:
-    """The site file as YAML text.
-
-    Two upstreams, each with its own cursors: the ticket desk, and the live screen. So the screen shows only what a receiver was
-    really given, and the sums at the end have a second witness.
-    """
+    """The site file as YAML text."""
     site: dict[str, object] = {
         "gateway": {
             "id": "demo",
@@ -75,13 +90,7 @@ def site_text(cast: Cast, at: Addresses, *, language: str) -> str:
                 "timeout": "3s",
                 "retry": {"first": "200ms", "most": "2s"},
             },
-            "screen": {
-                "kind": "http",
-                "url": f"http://{at.host}:{at.screen}/events",
-                "timeout": "3s",
-                "retry": {"first": "200ms", "most": "2s"},
-            },
         },
         "control": {"host": at.host, "port": at.control},
     }
-    return HEADING + yaml.safe_dump(site, allow_unicode=True, sort_keys=False, width=120)
+    return HEADING + yaml.dump(site, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=120)

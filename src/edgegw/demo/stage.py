@@ -7,15 +7,15 @@ Must not know: what is shown, what the numbers mean.
 import asyncio
 import os
 import shutil
+import socket
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
 from edgegw.demo.children import Child, DemoError
-from edgegw.demo.receiver import free_port
 from edgegw.demo.site import Addresses, Cast, site_text
 
 GATEWAY_STOP_S = 20.0
@@ -46,6 +46,23 @@ PLUGS = {"b": "broker", "d": "desk", "g": "gateway"}
 """Keys of the processes that can be unplugged."""
 
 
+def free_port(host: str, wanted: int = 0, option: str = "") -> int:
+    """`wanted` if nobody listens there, any free port for 0; else DemoError in one clear line.
+
+    `option`: what the user may type to choose another port.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, wanted))
+            probe.listen()
+        except OSError as error:
+            hint = f"; choose another with {option}" if option else ""
+            raise DemoError("port", f"cannot listen on {host}:{wanted}: {str(error.strerror).lower()}{hint}") from error
+        port: int = probe.getsockname()[1]
+        return port
+
+
 class Stage:
     """See the module's text.
 
@@ -60,9 +77,7 @@ class Stage:
         self._language = language
         self._say = say
         host = "127.0.0.1"
-        self.at = Addresses(
-            host=host, desk=free_port(host, port, "--port"), screen=free_port(host), control=free_port(host)
-        )
+        self.at = Addresses(host=host, desk=free_port(host, port, "--port"), control=free_port(host))
         self.broker_port = free_port(host)
         self.site = folder / "edgegw.yaml"
         self.cast = Cast({}, {})
@@ -111,15 +126,13 @@ class Stage:
                 text.write("user root\n")
         return Child("broker", [mosquitto, "-c", str(conf)], folder=self.folder, speaks=False, on_change=self._say)
 
-    async def open(self, receive: Callable[[Cast], Awaitable[None]]) -> None:
-        """Start everything; return when all is usable. `receive` is called with the cast before the gateway starts: the screen's
-        receiver must listen by then. Raises DemoError."""
+    async def open(self) -> None:
+        """Start everything; the gateway may still be starting when this returns. Raises DemoError."""
         await asyncio.gather(self._start_broker(), self.desk.start(), self.community.start())
         try:
             self.cast = msgspec.convert(self.community.ready, Cast)
         except msgspec.ValidationError as error:
             raise DemoError("child", f"the community introduced itself in an unknown way: {error}") from error
-        await receive(self.cast)
         self.site.write_text(site_text(self.cast, self.at, language=self._language), encoding="utf-8")
         await self.gateway.start()
         self._keepers = [asyncio.create_task(child.keep(), name=f"keep {child.name}") for child in self.children]

@@ -29,7 +29,7 @@ class Records(Struct, frozen=True):
             acknowledged and the gateway never took.
         waiting: still in the outbox when the gateway had stopped.
         refused: kept as dead letters because the desk refused them for good.
-        repeated: records that the screen was given more than once (same id, promise 4).
+        repeated: records that the desk was given more than once (same id, promise 4).
     """
 
     committed: int
@@ -62,7 +62,7 @@ class Witnesses(Struct, frozen=True):
         committed: the store's highest sequence number; None if the store could not be read.
         waiting, refused, shed: the store's own words.
         desk: unique records at the desk; None if it does not answer.
-        screen: unique records at the live screen's receiver.
+        seen: highest sequence number the desk has; stands for `committed` where the store could not be read.
         sent: what the community sent, by kind: ``mqtt`` publishes acknowledged by the broker, ``serial`` frames; None if it died.
         mqtt_taken: messages the gateway took from MQTT links; None if it was killed in between and the sum is not exact.
     """
@@ -72,7 +72,7 @@ class Witnesses(Struct, frozen=True):
     refused: int
     shed: int
     desk: int | None
-    screen: int
+    seen: int
     sent: dict[str, int] | None
     mqtt_taken: int | None
 
@@ -80,9 +80,9 @@ class Witnesses(Struct, frozen=True):
 def judge(w: Witnesses) -> tuple[Records, tuple[str, ...]]:
     """The records' sums, and everything that is wrong with them as text, empty when all is well."""
     problems: list[str] = []
-    committed = w.committed if w.committed is not None else w.screen
+    committed = w.committed if w.committed is not None else w.seen
     if w.committed is None:
-        problems.append("the store could not be read: committed is what the screen received")
+        problems.append("the store could not be read: committed is what the desk has seen")
     accepted = w.desk if w.desk is not None else 0
     if w.desk is None:
         problems.append("the desk did not answer: accepted is unknown")

@@ -28,6 +28,9 @@ RATE_OVER_S = 10.0
 STORE_WITHIN_S = 20.0
 """``edgegw store stats`` on a database of a few megabytes takes a second, mostly Python's start."""
 
+EVENTS_AT_ONCE = 2000
+"""Events asked of the desk at once; after an outage the screen catches up in a few looks."""
+
 TICKETS_SHOWN = 50
 """Tickets taken from the desk for the screen."""
 
@@ -44,13 +47,14 @@ class Watch:
         self.observer = Observer(Cast({}, {}))
         self._stats: Mapping[str, object] | None = None
         self._tickets: tuple[Ticket, ...] = ()
+        self._after = 0
         self._past: deque[tuple[float, dict[str, float]]] = deque()
         self.notices: deque[tuple[float, str]] = deque(maxlen=NOTICES_KEPT)
         self.began_s = time.monotonic()
 
-    def begin(self, cast: Cast) -> None:
+    def begin(self) -> None:
         """The community has introduced itself."""
-        self.observer = Observer(cast)
+        self.observer = Observer(self._stage.cast)
         self._http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=ASK_WITHIN_S))
 
     async def stop(self) -> None:
@@ -73,10 +77,12 @@ class Watch:
 
     async def look(self) -> None:
         """Ask everyone once, side by side."""
-        metrics, stats, tickets = await asyncio.gather(
+        api = f"{self._stage.at.desk_url}api"
+        metrics, stats, tickets, events = await asyncio.gather(
             self._get(f"{self._stage.at.control_url}/metrics"),
-            self._get(f"{self._stage.at.desk_url}api/stats"),
-            self._get(f"{self._stage.at.desk_url}api/tickets?limit={TICKETS_SHOWN}"),
+            self._get(f"{api}/stats"),
+            self._get(f"{api}/tickets?limit={TICKETS_SHOWN}"),
+            self._get(f"{api}/events?after={self._after}&limit={EVENTS_AT_ONCE}"),
         )
         if metrics is not None:
             self.counters.feed(parse_metrics(metrics.decode("utf-8", "replace")))
@@ -85,11 +91,20 @@ class Watch:
         if tickets is not None:
             self._tickets = read_tickets(_any(tickets))
         now_s = time.monotonic()
+        if events is not None:
+            self._take(_any(events), now_s)
         sums = {name: self.counters.total("edgegw_link_messages_total", link=name) for name in self._stage.cast.links}
         sums["committed"] = self.counters.total("edgegw_store_records_total")
         self._past.append((now_s, sums))
         while len(self._past) > 2 and now_s - self._past[0][0] > RATE_OVER_S:
             self._past.popleft()
+
+    def _take(self, body: object, now_s: float) -> None:
+        listed = body.get("events") if isinstance(body, Mapping) else None
+        for event in listed if isinstance(listed, list) else []:
+            if isinstance(event, Mapping):
+                self._after = max(self._after, int(event.get("arrival", 0)))
+                self.observer.take(event, now_s)
 
     def _rate(self, name: str) -> float:
         if len(self._past) < 2:
@@ -107,7 +122,7 @@ class Watch:
         c = self.counters
         return {
             upstream: {lane: int(c.now("edgegw_upstream_depth", upstream=upstream, lane=lane)) for lane in LANES}
-            for upstream in ("desk", "screen")
+            for upstream in ("desk",)
         }
 
     def links(self) -> tuple[LinkRow, ...]:
@@ -126,9 +141,10 @@ class Watch:
         )
 
     def responses(self) -> dict[str, Response]:
-        """Response times by path; always with ``event``."""
-        paths = {"event", *self.counters.labels("edgegw_response_seconds_bucket", "path")}
-        return {path: self.counters.response(path) for path in sorted(paths, key=lambda p: (p != "event", p))}
+        """Response times by path as the gateway measured them; and ``desk``: those of events by the desk's own clock."""
+        paths = self.counters.labels("edgegw_response_seconds_bucket", "path")
+        measured = {path: self.counters.response(path) for path in paths}
+        return {"event": Response(), "desk": self.observer.response()} | {p: r for p, r in measured.items() if r.count}
 
     def view(self) -> View:
         """All of it, now."""
