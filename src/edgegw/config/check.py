@@ -87,14 +87,14 @@ def _links(site: Site, devices: Mapping[str, DevicePlan]) -> list[LinkPlan]:
 def _resolved_link(plan: LinkPlan, site: Site, base: Path) -> Link:
     link = plan.config
     if isinstance(link, MqttLink):
-        own_id = client_id(link.client_id, site.gateway, plan.name)
+        own_id = client_id(link, site.gateway, plan.name)
         return _with_tls(link, base).model_copy(update={"client_id": own_id})
     return link
 
 
 def _resolved_upstream(name: str, upstream: Upstream, site: Site, base: Path) -> Upstream:
     if isinstance(upstream, MqttUpstream):
-        own_id = client_id(upstream.client_id, site.gateway, name)
+        own_id = client_id(upstream, site.gateway, name)
         return _with_tls(upstream, base).model_copy(update={"client_id": own_id})
     return _with_tls(upstream, base)
 

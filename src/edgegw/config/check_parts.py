@@ -53,9 +53,11 @@ class Files(Protocol):
         ...
 
 
-def client_id(given: str | None, gateway: Gateway, name: str) -> str:
+def client_id(part: MqttLink | MqttUpstream, gateway: Gateway, name: str) -> str:
     """The MQTT client id of a link or upstream: stable, as the broker keeps the session under it."""
-    return given if given is not None else f"edgegw-{gateway.id}-{name}"
+    if part.client_id is not None:
+        return part.client_id
+    return f"edgegw-{gateway.id}-{name}" if isinstance(part, MqttLink) else f"edgegw-{gateway.id}-up-{name}"
 
 
 class PartChecks:
@@ -95,7 +97,7 @@ class PartChecks:
     def _mqtt(self, at: Loc, name: str, part: MqttLink | MqttUpstream) -> None:
         host = _host(part.host)
         who = ".".join(str(p) for p in at)
-        key = (host, part.port, client_id(part.client_id, self._gateway, name))
+        key = (host, part.port, client_id(part, self._gateway, name))
         first = self._sessions.setdefault(key, who)
         if first != who:
             at_id = (*at, "client_id") if part.client_id is not None else at

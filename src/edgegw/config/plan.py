@@ -109,7 +109,11 @@ def override(rule: AlarmRule, change: AlarmOverride) -> AlarmRule:
             raise RuleError(
                 "when", "offline watches the device, other conditions watch a point: write a new alarm under rules"
             )
-    return rule.model_copy(update=given)
+    made = rule.model_copy(update=given)
+    try:
+        return AlarmRule.model_validate(made.model_dump(by_alias=True, exclude_unset=True))
+    except ValidationError as error:  # keys that do not go together, such as `for` with `changed`
+        raise RuleError(None, error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")) from None
 
 
 def _condition(before: Condition, change: dict[str, object]) -> Condition:

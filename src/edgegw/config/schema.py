@@ -28,7 +28,7 @@ def parse_size(value: object) -> int:
     raise ValueError(f"not a size: {value!r}; write for example 64KiB, 512MiB, 2GiB")
 
 
-Size = Annotated[int, BeforeValidator(parse_size)]
+Size = Annotated[int, BeforeValidator(parse_size, json_schema_input_type=int | str)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
@@ -69,6 +69,7 @@ class Gateway(Strict):
     Attributes:
         id: unique in the fleet; CloudEvents source is ``edgegw/<id>``, dedup keys begin with it.
         language: what operators read in titles.
+        location: where the box is, for people.
         assume_clock_synced: believe a plausible clock where no time daemon leaves a marker.
     """
 
@@ -93,7 +94,13 @@ class StoreSection(Strict):
 
 
 class Tls(Strict):
-    """TLS with verification; `ca` is a PEM file (system store if not given), `cert` and `key` for client authentication."""
+    """TLS with verification of the peer's certificate and name. Files are PEM; relative paths start at the site file's folder.
+
+    Attributes:
+        ca: authorities to trust; the system's if not given.
+        cert: our certificate, where the peer asks for one.
+        key: its private key, if not in the same file.
+    """
 
     ca: str | None = None
     cert: str | None = None
@@ -104,7 +111,13 @@ class MqttLink(Strict):
     """A session with the device-side broker.
 
     Attributes:
-        version: 5, or 3.1.1 for old brokers.
+        host, port: where the broker is.
+        version: in quotes: "5", or "3.1.1" for old brokers.
+        client_id: the broker keeps our session under it; ``edgegw-<gateway>-<link>`` if not given.
+        username: and password: the broker's account.
+        password: a reference, see Secret.
+        tls: an empty section (``tls: {}``) is TLS with the system's authorities.
+        keepalive: how often both sides tell that they are there.
         session_expiry: how long the broker keeps our session while we are away (MQTT 5).
         receive_maximum: unacknowledged messages the broker may have in flight to us (MQTT 5); bounds memory.
         will_topic: where the broker announces our death (retained ``online``/``offline``); None for none.
@@ -125,6 +138,14 @@ class MqttLink(Strict):
 
 
 class _Serial(Strict):
+    """A serial line.
+
+    Attributes:
+        port: the line's device; ``/dev/serial/by-id/…`` stays the same when adapters are plugged in another order.
+        baud: bits per second, as set in the devices.
+        format: data bits, parity, stop bits: ``8N1``, ``8E1``, ``7E1`` …
+    """
+
     port: str
     baud: Annotated[int, Field(ge=300, le=4_000_000)] = 9600
     format: Annotated[str, Field(pattern=r"^[78][NEO][12]$")] = "8N1"
@@ -144,7 +165,12 @@ class ModbusRtuLink(_Serial):
 
 
 class ModbusTcpLink(Strict):
-    """A Modbus TCP device or gateway; unit ids behind it are addresses."""
+    """A Modbus TCP device or gateway; unit ids behind it are addresses.
+
+    Attributes:
+        host, port: where it listens.
+        gap: pause between requests, for slow devices.
+    """
 
     kind: Literal["modbus-tcp"]
     host: str
@@ -153,7 +179,14 @@ class ModbusTcpLink(Strict):
 
 
 class ModbusRtuTcpLink(Strict):
-    """RTU frames through a transparent serial server; `baud` and `format` are the far line's."""
+    """RTU frames through a transparent serial server; `baud` and `format` are the far line's.
+
+    Attributes:
+        host, port: where the serial server listens.
+        baud, format: as the serial server is set; they time the line.
+        gap: silence between frames beyond the standard's 3.5 characters.
+        late: how long after a timeout an answer may still come; the line stays silent that long (late-reply guard).
+    """
 
     kind: Literal["modbus-rtu-tcp"]
     host: str
@@ -176,7 +209,15 @@ Address = Annotated[str | int, Field(union_mode="left_to_right")]
 
 
 class AlarmOverride(Strict):
-    """What a site changes about one of a profile's alarms; only the keys given change."""
+    """What a site changes about one of a profile's alarms; only the keys given change.
+
+    Attributes:
+        when: keys of the condition; a condition of another kind takes the place of the profile's.
+        hold: the condition must hold this long before the alarm is raised.
+        clear_after: the condition must be gone this long before it is cleared.
+        priority: P1 (most urgent) to P4.
+        enabled: false switches the alarm off for this device.
+    """
 
     when: dict[str, object] | None = None
     hold: Annotated[Duration | None, Field(alias="for")] = None
@@ -189,9 +230,14 @@ class Device(Strict):
     """A device instance.
 
     Attributes:
+        name: what people call it; the key if not given.
+        link: the link it is on, a key of `links`.
+        profile: its type, ``<vendor>/<model>``; `edgegw profile list` shows what there is.
         address: MQTT: the topic part its profile calls ``{address}``; Modbus: unit id 1–247 (0–255 on TCP); serial: not given.
         labels: building, floor, unit, room …; become the ticket's location.
-        alarms: overrides by the profile's alarm names.
+        report: changes to the profile's reporting policy; only the keys given change, for every point.
+        offline_after: silence after which it is offline; the profile's if not given.
+        alarms: changes to the profile's alarms, by their names.
         rules: further alarms of this device alone.
     """
 
@@ -207,7 +253,12 @@ class Device(Strict):
 
 
 class Retry(Strict):
-    """Full-jitter back-off between `first` and `most`."""
+    """Pauses between attempts: full jitter, doubling from `first` to `most`.
+
+    Attributes:
+        first: ceiling of the first pause.
+        most: ceiling of all later ones.
+    """
 
     first: Duration = 0.5
     most: Duration = 30.0
@@ -217,9 +268,13 @@ class HttpUpstream(Strict):
     """POST of CloudEvents batches; 2xx accepts.
 
     Attributes:
+        url: ``https://HOST/PATH``; ``http://`` only where the network is trusted.
         batch: most records in a request.
         timeout: the whole request.
-        token: sent as ``Authorization: Bearer …``.
+        lanes: which lanes this upstream takes, each in order and independent of the others.
+        tls: authorities and client certificate, where the system's do not do.
+        retry: pauses between attempts.
+        token: a reference, see Secret; sent as ``Authorization: Bearer …``.
     """
 
     kind: Literal["http"]
@@ -241,10 +296,19 @@ class MqttUpstream(Strict):
     """One CloudEvent per message at QoS 1.
 
     Attributes:
+        host, port: where the broker is.
+        client_id: ``edgegw-<gateway>-up-<name>`` if not given.
+        username: and password: the broker's account.
+        password: a reference, see Secret.
+        tls: an empty section (``tls: {}``) is TLS with the system's authorities.
         topic: template; ``{gateway}``, ``{lane}``, ``{type}``, ``{subject}`` are filled in.
         accept: ``puback`` if the broker's word counts as acceptance, ``reply`` if the application answers on `reply_topic`
             with ``{"ids": ["…"]}``.
+        reply_topic: where the application answers; ``{gateway}`` is filled in.
         window: most publishes in flight.
+        timeout: how long to wait for acceptance.
+        retry: pauses between attempts.
+        lanes: which lanes this upstream takes, each in order and independent of the others.
     """
 
     kind: Literal["mqtt"]
@@ -278,7 +342,13 @@ Upstream = Annotated[HttpUpstream | MqttUpstream, Field(discriminator="kind")]
 
 
 class Control(Strict):
-    """Where operators look: metrics and health, on loopback unless said otherwise. `port` 0: any free port."""
+    """Where operators look: metrics and health.
+
+    Attributes:
+        host: the address to listen on; loopback unless said otherwise.
+        port: 0 is any free port, told in the log.
+        enabled: false: no metrics, no health.
+    """
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 9464
@@ -286,7 +356,17 @@ class Control(Strict):
 
 
 class Site(Strict):
-    """The whole site file."""
+    """The whole site file.
+
+    Attributes:
+        gateway: who this box is.
+        store: where and how much is kept.
+        profiles: folders with device profiles of this site, before the shipped ones; relative to the site file.
+        links: how devices are reached, each under its name.
+        devices: the devices, each under its id; the id is part of alarms' identities, so keep it.
+        upstream: who receives the events, each under its name.
+        control: where operators look.
+    """
 
     gateway: Gateway
     store: StoreSection = StoreSection()

@@ -14,7 +14,7 @@ from edgegw.config.plan import SitePlan
 from edgegw.config.schema import Secret
 from edgegw.config.secrets import resolve
 from edgegw.errors import ConfigError
-from edgegw.profiles.loader import ProfileLibrary, shipped_dir
+from edgegw.profiles.loader import ProfileLibrary
 
 
 class LocalFiles:
@@ -46,18 +46,24 @@ def open_site(path: Path, env: Mapping[str, str]) -> SitePlan:
     folders = [loaded.base / folder for folder in loaded.site.profiles]
     # systemd separates several state directories by colons; the first is ours.
     state = env.get("STATE_DIRECTORY", "").split(":")[0]
-    library = ProfileLibrary([*folders, shipped_dir()])
+    library = ProfileLibrary(folders)
     return plan_site(loaded, library, files=LocalFiles(), state=Path(state) if state else None)
 
 
 def secret_problems(plan: SitePlan, env: Mapping[str, str]) -> list[str]:
     """Which secrets of a plan cannot be read here and now: a fault for `run`, for `check` perhaps only another machine."""
     found = []
+    unseen = []
     for where, secret in secrets(plan):
+        if secret.credential is not None and "CREDENTIALS_DIRECTORY" not in env:
+            unseen.append(secret.credential)  # nobody but the service itself can look
+            continue
         try:
             resolve(secret, plan.base, env)
         except ConfigError as error:
-            found.append(f"{plan.path}: {where}: {error.detail}")
+            found.append(f"{plan.path}: {where}: {error.detail} (needed to run)")
+    if unseen:
+        found.append(f"{plan.path}: systemd credentials, only there under the unit: {', '.join(dict.fromkeys(unseen))}")
     return found
 
 

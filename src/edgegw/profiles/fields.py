@@ -25,11 +25,10 @@ def parse_duration(value: object) -> float:
 Duration = Annotated[
     float,
     BeforeValidator(parse_duration),
-    PlainSerializer(lambda s: f"{s:g}s", return_type=str),
+    PlainSerializer(lambda s: f"{s:.12g}s", return_type=str),
     WithJsonSchema(
         {
-            "type": ["string", "integer"],
-            "pattern": r"^\d+(\.\d+)?\s*(ms|s|min|m|h|d)$",
+            "anyOf": [{"type": "string", "pattern": r"^\s*\d+(\.\d+)?\s*(ms|s|min|m|h|d)\s*$"}, {"const": 0}],
             "examples": ["500ms", "5s", "10m"],
         }
     ),

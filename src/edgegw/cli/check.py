@@ -1,0 +1,185 @@
+"""`edgegw check SITE`: is the site file right, and what would run?
+
+Owns: the command, its text and its JSON.
+Must not know: what is checked (config.check), running parts.
+"""
+
+import json
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edgegw.errors import ConfigError
+
+if TYPE_CHECKING:  # pydantic and the profiles are imported when the command runs
+    from edgegw.config.plan import LinkPlan, SitePlan
+    from edgegw.config.schema import Link, Upstream
+
+BUSY = 0.8
+"""Share of a line's time in polls above which `check` warns: retries, probes and commands need the rest."""
+
+MIB = 1024 * 1024
+
+
+@click.command(short_help="Check a site file and say what would run.")
+@click.argument("site", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, of the errors too.")
+def check(site: Path, as_json: bool) -> int:
+    """Check the site file SITE with its profiles, and say what would run. Nothing is opened.
+
+    Exits 0 if it could run, 2 if not; warnings do not change that.
+    """
+    from edgegw.config.site import open_site, secret_problems
+
+    try:
+        plan = open_site(site, os.environ)
+    except ConfigError as error:
+        if not as_json:
+            raise
+        click.echo(
+            json.dumps({"ok": False, "site": str(site), "errors": error.detail.splitlines()}, ensure_ascii=False)
+        )
+        return 2
+    told = summary(plan)
+    told["warnings"] += secret_problems(plan, os.environ)
+    click.echo(json.dumps(told, ensure_ascii=False) if as_json else text(told))
+    return 0
+
+
+def summary(plan: "SitePlan") -> dict[str, Any]:
+    """What would run, as plain data; the JSON of ``--json``."""
+    links = [_link(plan, link) for link in plan.links]
+    busy = [
+        f"{plan.path}: link {link['name']}: polls take {link['busy']:.0%} of the line's time; "
+        "poll less often, or spread the devices over two lines"
+        for link in links
+        if link.get("busy", 0) > BUSY
+    ]
+    return {
+        "ok": True,
+        "site": str(plan.path),
+        "gateway": plan.gateway.id,
+        "language": plan.gateway.language,
+        "links": links,
+        "upstream": [_upstream(name, upstream) for name, upstream in plan.upstream.items()],
+        "store": {"path": str(plan.store.path), "budget_bytes": plan.store.budget, "reserve_bytes": plan.store.reserve},
+        "control": f"http://{plan.control.host}:{plan.control.port}" if plan.control.enabled else None,
+        "warnings": [*plan.warnings, *busy],
+    }
+
+
+def _link(plan: "SitePlan", link: "LinkPlan") -> dict[str, Any]:
+    from edgegw.profiles.decode import compile_profile
+    from edgegw.profiles.plan import poll_plan
+
+    told: dict[str, Any] = {"name": link.name, "kind": link.config.kind, "where": _where(link.config)}
+    topics: set[str] = set()
+    polls, per_second, busy = 0, 0.0, 0.0
+    plans = {name: poll_plan(plan.profiles[name]) for name in {d.profile for d in link.devices}}
+    wire = _wire(link.config)
+    devices = []
+    for device in link.devices:
+        profile, blocks = plan.profiles[device.profile], plans[device.profile]
+        address = None if device.address is None else str(device.address)
+        own = compile_profile(profile, address).topics()
+        topics.update(own)
+        polls += len(blocks)
+        per_second += sum(1 / block.period_s for block in blocks)
+        if wire is not None:
+            silence = 2 * wire.gap_s + profile.modbus.turnaround
+            busy += sum((wire.exchange_s(b.table, b.count) + silence) / b.period_s for b in blocks)
+        devices.append(
+            {
+                "id": device.id,
+                "name": device.name,
+                "profile": device.profile,
+                "address": device.address,
+                "alarms": sorted(device.alarms),
+                "topics": list(own),
+                "polls": len(blocks),
+            }
+        )
+    told["devices"] = devices
+    if topics:
+        told["topics"] = len(topics)
+    if polls:
+        told |= {"polls": polls, "polls_per_second": round(per_second, 3)}
+    if wire is not None:
+        told["busy"] = round(busy, 4)
+    return told
+
+
+def _where(link: "Link") -> str:
+    host = getattr(link, "host", None)
+    where = f"{host}:{link.port}" if host is not None else str(link.port)
+    baud = getattr(link, "baud", None)
+    if baud is not None:
+        where += f" {baud} {getattr(link, 'format', '')}"
+    return where + (" TLS" if getattr(link, "tls", None) is not None else "")
+
+
+def _wire(link: "Link") -> Any:  # noqa: ANN401 - links.timing.Wire, imported when needed
+    if link.kind not in {"modbus-rtu", "modbus-rtu-tcp"}:
+        return None
+    from edgegw.links.timing import Wire
+
+    return Wire(link.baud, link.format, link.gap)
+
+
+def _upstream(name: str, upstream: "Upstream") -> dict[str, Any]:
+    url = getattr(upstream, "url", None)
+    where = url if url is not None else f"{getattr(upstream, 'host', '')}:{getattr(upstream, 'port', '')}"
+    return {"name": name, "kind": upstream.kind, "where": where, "lanes": list(upstream.lanes)}
+
+
+def text(told: Mapping[str, Any]) -> str:
+    """`summary` for a person."""
+    lines = [f"{told['site']}: ok; gateway {told['gateway']}, {told['language']}"]
+    lines += ["", "links"]
+    lines += _columns([_link_row(link) for link in told["links"]])
+    lines += ["", "devices"]
+    lines += _columns([row for link in told["links"] for row in _profile_rows(link)])
+    lines += ["", "upstream"]
+    rows = [(u["name"], u["kind"], u["where"], ", ".join(u["lanes"])) for u in told["upstream"]]
+    lines += _columns(rows) or ["  none"]
+    store = told["store"]
+    lines += [
+        "",
+        f"store    {store['path']}, at most {store['budget_bytes'] / MIB:g} MiB, {store['reserve_bytes'] / MIB:g} MiB reserve",
+        f"control  {told['control'] or 'off'}",
+    ]
+    if told["warnings"]:
+        lines += ["", *(f"warning: {line}" for line in told["warnings"])]
+    return "\n".join(lines)
+
+
+def _link_row(link: Mapping[str, Any]) -> tuple[str, ...]:
+    work = []
+    if "topics" in link:
+        work.append(_count(link["topics"], "topic"))
+    if "polls" in link:
+        work.append(f"{_count(link['polls'], 'request')}, {link['polls_per_second']:.3g}/s")
+    if "busy" in link:
+        work.append(f"{link['busy']:.1%} of the line")
+    return (link["name"], link["kind"], link["where"], _count(len(link["devices"]), "device"), ", ".join(work))
+
+
+def _profile_rows(link: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    counted = Counter(device["profile"] for device in link["devices"])
+    alarms: Counter[str] = Counter()
+    for device in link["devices"]:
+        alarms[device["profile"]] += len(device["alarms"])
+    return [(f"{n} x {name}", f"on {link['name']}", _count(alarms[name], "alarm")) for name, n in counted.items()]
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"
+
+
+def _columns(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    return ["  " + "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows]

@@ -1,0 +1,204 @@
+"""What the typed models say, for editors and readers: JSON Schema, and the tables of docs/configuration.md.
+
+Owns: turning models, with the notes in their docstrings, into JSON Schema and Markdown.
+Must not know: any particular section; the models say all.
+"""
+
+import re
+import types
+from collections.abc import Iterator
+from inspect import cleandoc
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel, BeforeValidator
+from pydantic.fields import FieldInfo
+
+from edgegw.config.schema import Secret, Site, parse_size
+from edgegw.profiles.fields import Text, parse_duration, parse_hex
+from edgegw.profiles.schema import Profile
+
+SCHEMAS: dict[str, tuple[type[BaseModel], str]] = {
+    "site": (Site, "edgegw site file"),
+    "profile": (Profile, "edgegw device profile"),
+}
+"""What `edgegw schema` can write: name → model, title. The ``$id`` is a URN: nothing is to be fetched from it."""
+
+_NOTE = re.compile(r"^    ([a-z_]+(?:, [a-z_]+)*): (.*)$")
+_SPELLED = {parse_duration: "duration", parse_size: "size", parse_hex: "hex bytes"}
+
+
+def json_schema(name: str) -> dict[str, Any]:
+    """The JSON Schema (2020-12) of ``site`` or ``profile``: it accepts what the loader accepts.
+
+    The loader checks more: YAML's surprises, and everything that concerns two places at once.
+    """
+    model, title = SCHEMAS[name]
+    schema = model.model_json_schema(by_alias=True)
+    for section in models(model):
+        part = schema if section is model else schema.get("$defs", {}).get(section.__name__)
+        if part is None:
+            continue
+        part["description"] = summary(section)
+        told = notes(section)
+        for field, info in section.model_fields.items():
+            if text := told.get(field):
+                part["properties"][info.alias or field].setdefault("description", text)
+    head = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"urn:edgegw:schema:{name}:1",
+        "title": title,
+    }
+    return head | {k: v for k, v in schema.items() if k != "title"}
+
+
+def tables(root: type[BaseModel]) -> str:
+    """The reference: for each section in reading order a heading, its summary and a table of its keys."""
+    return "\n\n".join(_table(model) for model in models(root)) + "\n"
+
+
+def models(root: type[BaseModel]) -> list[type[BaseModel]]:
+    """A model and every model inside it, each once, in reading order."""
+    found: dict[type[BaseModel], None] = {root: None}
+    for info in root.model_fields.values():
+        for inner in _models_in(info.annotation):
+            found.update(dict.fromkeys(models(inner)))
+    return list(found)
+
+
+def summary(model: type[BaseModel]) -> str:
+    """The first paragraph of a model's docstring, in one line."""
+    return " ".join(cleandoc(model.__doc__ or "").split("\n\n")[0].split()).replace("``", "`")
+
+
+def notes(model: type[BaseModel]) -> dict[str, str]:
+    """Field → its line in the docstring's Attributes, those of base classes included."""
+    found: dict[str, str] = {}
+    for base in reversed(model.__mro__):
+        doc = cleandoc(base.__doc__ or "") if base is not BaseModel else ""
+        _, _, listed = doc.partition("Attributes:\n")
+        names: list[str] = []
+        for line in listed.splitlines():
+            if match := _NOTE.match(line):
+                names = match[1].split(", ")
+                found.update(dict.fromkeys(names, match[2]))
+            elif line.strip():
+                found.update({name: f"{found[name]} {line.strip()}" for name in names})
+            else:
+                break
+    return {name: text.replace("``", "`") for name, text in found.items()}
+
+
+def _table(model: type[BaseModel]) -> str:
+    told = notes(model)
+    rows = [
+        f"### {_heading(model)}",
+        "",
+        summary(model),
+        "",
+        "| key | value | default | meaning |",
+        "|---|---|---|---|",
+    ]
+    for name, info in model.model_fields.items():
+        cells = (f"`{info.alias or name}`", _kind(info.annotation, info), _default(info), told.get(name, ""))
+        rows.append("| " + " | ".join(c.replace("|", "\\|") for c in cells) + " |")
+    return "\n".join(rows)
+
+
+def _heading(model: type[BaseModel]) -> str:
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", model.__name__.removesuffix("Section"))
+    kind = model.model_fields.get("kind")
+    return f"{words} (`kind: {get_args(kind.annotation)[0]}`)" if kind is not None else words
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:  # noqa: ANN401 - any annotation
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+        return
+    for arg in get_args(annotation):
+        yield from _models_in(arg)
+
+
+def _kind(annotation: Any, info: FieldInfo | None = None) -> str:  # noqa: ANN401, PLR0911 - any annotation; one case a line
+    metadata = info.metadata if info is not None else []
+    if get_origin(annotation) is Annotated:
+        inner, *metadata = get_args(annotation)
+        return _bounded(_spelled(metadata) or _kind(inner), metadata)
+    if spelled := _spelled(metadata):
+        return _bounded(spelled, metadata)
+    origin, args = get_origin(annotation), get_args(annotation)
+    if origin is Literal:
+        return ", ".join(f"`{_plain(a)}`" for a in args)
+    if origin in (Union, types.UnionType):
+        if info is not None and info.discriminator:
+            return "by `kind`, see below"
+        return " or ".join(dict.fromkeys(_kind(a) for a in args if a is not type(None)))
+    if origin is dict:
+        return (
+            "by `kind`, each under its name" if "kind" in _kind(args[1]) else f"{_kind(args[1])}, each under its name"
+        )
+    if origin is tuple:
+        return f"list of {_kind(args[0])}"
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return (
+            f"[{_heading(annotation).split(' (')[0]}]"
+            if annotation not in (Secret, Text)
+            else f"[{annotation.__name__}]"
+        )
+    words = {str: "text", int: "whole number", float: "number", bool: "`true`, `false`", object: "as there"}
+    return _bounded(words.get(annotation, "any"), metadata)
+
+
+def _spelled(metadata: list[Any]) -> str | None:
+    for item in metadata:
+        if isinstance(item, BeforeValidator) and item.func in _SPELLED:
+            return _SPELLED[item.func]
+        if isinstance(item, FieldInfo):
+            if item.discriminator:
+                return "by `kind`"
+            if (pattern := _pattern(item.metadata)) and pattern.startswith("^[a-z0-9][a-z0-9_.-]"):
+                return "name"
+    pattern = _pattern(metadata)
+    return "name" if pattern is not None and pattern.startswith("^[a-z0-9][a-z0-9_.-]") else None
+
+
+def _pattern(metadata: list[Any]) -> str | None:
+    return next((p for item in metadata if (p := getattr(item, "pattern", None)) is not None), None)
+
+
+def _bounded(kind: str, metadata: list[Any]) -> str:
+    flat = [m for item in metadata for m in (item.metadata if isinstance(item, FieldInfo) else [item])]
+    if kind in {"duration", "size"}:
+        return kind
+    low = next((getattr(m, "ge", None) for m in flat if getattr(m, "ge", None) is not None), None)
+    high = next((getattr(m, "le", None) for m in flat if getattr(m, "le", None) is not None), None)
+    if low is not None and high is not None:
+        return f"{kind}, {low} to {high}"
+    return f"{kind}, {low} or more" if low is not None else kind
+
+
+def _default(info: FieldInfo) -> str:
+    if info.is_required():
+        return "required"
+    value = info.get_default()
+    if value is None or value in ({}, (), "") or isinstance(value, BaseModel):
+        return ""
+    if "duration" in _kind(info.annotation, info):
+        return f"`{_duration(value)}`"
+    if "size" in _kind(info.annotation, info):
+        return f"`{value // (1024 * 1024)}MiB`"
+    if isinstance(value, tuple):
+        return ", ".join(f"`{_plain(v)}`" for v in value)
+    return f"`{_plain(value)}`"
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _duration(seconds: float) -> str:
+    for unit, length in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds and seconds % length == 0:
+            return f"{seconds / length:g}{unit}"
+    return f"{seconds:g}s"
