@@ -4,7 +4,7 @@ Owns: how a device's parts tell each other (presence feeds `offline` rules).
 Must not know: other devices, the order in which messages come (engine.py).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from msgspec import Struct
 
@@ -14,6 +14,7 @@ from edgegw.rules.alarm_state import AlarmSpec, AlarmState
 from edgegw.rules.events import NS_PER_S, READING, DeviceRef, Draft, Location, ReadingData, encode
 from edgegw.rules.presence import OFFLINE, Presence, PresenceState
 from edgegw.rules.report import make_reporter
+from edgegw.rules.timers import Timers
 from edgegw.rules.watch import OfflineWatch, Watch, make_watch
 from edgegw.rules.wording import place
 
@@ -56,7 +57,18 @@ class Device:
         armed_ns: the timer queue's note, for presence and reports; watches have their own.
     """
 
-    __slots__ = ("_offline", "armed_ns", "by_point", "id", "link", "presence", "profile", "reporter", "watches")
+    __slots__ = (
+        "_offline",
+        "_timers",
+        "armed_ns",
+        "by_point",
+        "id",
+        "link",
+        "presence",
+        "profile",
+        "reporter",
+        "watches",
+    )
 
     def __init__(
         self,
@@ -66,6 +78,7 @@ class Device:
         language: str,
         alarms: Mapping[str, AlarmState],
         presence: PresenceState | None,
+        timers: Timers,
         now: Instant,
     ) -> None:
         ref = DeviceRef(spec.id, spec.name, spec.profile, spec.link)
@@ -74,6 +87,7 @@ class Device:
         self.profile = spec.profile
         self.link = spec.link
         self.armed_ns: int | None = None
+        self._timers = timers
         self.presence = Presence(ref, location, spec.offline_after, presence, now)
         self.reporter = make_reporter(spec.report, spec.point_reports, polled=spec.polled)
         self.watches: list[Watch] = []
@@ -101,23 +115,28 @@ class Device:
                 by_point.setdefault(rule.point, []).append(watch)
         self._offline = tuple(watch for watch in self.watches if isinstance(watch, OfflineWatch))
         self.by_point = {point: tuple(watches) for point, watches in by_point.items()}
+        self.arm()
 
     def begin(self, now: Instant, draft: Draft) -> None:
         """Once at start: bring restored alarms into line with the site as it is now."""
         for watch in self.watches:
             watch.begin(now, draft, offline=self.presence.status == OFFLINE)
+        self.arm()
 
-    def alive(self, reason: str, at: Instant, draft: Draft) -> bool:
-        """A sign of life. Returns whether the device changed, as do the next two."""
-        return self.presence.alive(reason, at, draft) and self._told(at, draft, reason, offline=False)
+    def alive(self, reason: str, at: Instant, draft: Draft) -> None:
+        """A sign of life."""
+        if self.presence.alive(reason, at, draft):
+            self._told(at, draft, reason, offline=False)
 
-    def gone(self, reason: str, at: Instant, draft: Draft) -> bool:
+    def gone(self, reason: str, at: Instant, draft: Draft) -> None:
         """The device is said to be offline."""
-        return self.presence.gone(reason, at, draft) and self._told(at, draft, reason, offline=True)
+        if self.presence.gone(reason, at, draft):
+            self._told(at, draft, reason, offline=True)
 
-    def silent(self, reason: str, at: Instant, draft: Draft) -> bool:
+    def silent(self, reason: str, at: Instant, draft: Draft) -> None:
         """A request was not answered."""
-        return self.presence.silent(reason, at, draft) and self._told(at, draft, reason, offline=True)
+        if self.presence.silent(reason, at, draft):
+            self._told(at, draft, reason, offline=True)
 
     def pause(self) -> None:
         """The link went down: silence means nothing now."""
@@ -130,16 +149,13 @@ class Device:
         self.presence.resume(now, away_ns)
         for watch in self.watches:
             watch.resume(now, away_ns)
+        self.arm()
 
-    def timed(self) -> Iterator["Device | Watch"]:
-        """Everything of this device that may have a timer."""
-        yield self
-        yield from self.watches
-
-    def after_presence(self) -> Iterator["Device | Watch"]:
-        """What may have a new timer after the device changed to online or offline."""
-        yield self
-        yield from self._offline
+    def arm(self) -> None:
+        """Let the timers know of everything of this device that may be due sooner than they think."""
+        self._timers.arm(self)
+        for watch in self.watches:
+            self._timers.arm(watch)
 
     def reading_event(self, readings: tuple[Reading, ...], at: Instant) -> Event:
         """The record of what one message told."""
@@ -161,7 +177,8 @@ class Device:
             for at, readings in self.reporter.due(now):
                 draft.add(self.reading_event(readings, at))
 
-    def _told(self, at: Instant, draft: Draft, reason: str, *, offline: bool) -> bool:
+    def _told(self, at: Instant, draft: Draft, reason: str, *, offline: bool) -> None:
         for watch in self._offline:
             watch.presence(at, draft, offline=offline, reason=reason)
-        return True
+            self._timers.arm(watch)
+        self._timers.arm(self)

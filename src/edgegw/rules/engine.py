@@ -72,7 +72,13 @@ class RuleEngine:
                     "reserved-device", f"a device cannot be called {spec.id!r}: the gateway's own alarms are"
                 )
             device = Device(
-                spec, gateway=gateway, language=language, alarms=stored, presence=seen.get(spec.id), now=now
+                spec,
+                gateway=gateway,
+                language=language,
+                alarms=stored,
+                presence=seen.get(spec.id),
+                timers=self._timers,
+                now=now,
             )
             self._devices[spec.id] = device
             self._on_link.setdefault(spec.link, []).append(device)
@@ -86,9 +92,6 @@ class RuleEngine:
         kept = {alarm.spec.dedup_key for alarm in self._alarms()}
         self._orphans = {key: state for key, state in stored.items() if key not in kept}
         self._gone = [key for key in seen if key not in self._devices]
-        for device in self._devices.values():
-            for timed in device.timed():
-                self._timers.arm(timed)
         for link in self._links.values():
             self._timers.arm(link.alarm)
 
@@ -117,7 +120,7 @@ class RuleEngine:
             presence.silences = 0
         else:
             draft = Draft()
-            self._presence(dev, decoded, at, draft)
+            _presence(dev, decoded, at, draft)
         by_point = dev.by_point
         if by_point:
             for reading in readings:
@@ -152,9 +155,7 @@ class RuleEngine:
     def silent(self, device: str, reason: str, at: Instant) -> Changes:
         """A device was asked and gave no valid answer."""
         draft = Draft()
-        dev = self._devices[device]
-        if dev.silent(reason, at, draft):
-            self._arm(dev)
+        self._devices[device].silent(reason, at, draft)
         return draft.changes()
 
     def link_state(self, link: str, *, up: bool, reason: str, at: Instant) -> Changes:
@@ -168,8 +169,6 @@ class RuleEngine:
             if away_ns is not None:
                 for device in self._on_link[link]:
                     device.resume(at, away_ns)
-                    for timed in device.timed():
-                        self._timers.arm(timed)
         elif found.down(reason, at, draft):
             for device in self._on_link[link]:
                 device.pause()
@@ -221,22 +220,6 @@ class RuleEngine:
 
     # --- inside -------------------------------------------------------------------------------------------------------
 
-    def _presence(self, dev: Device, decoded: Decoded, at: Instant, draft: Draft) -> None:
-        if decoded.online is False:
-            changed = dev.gone("availability", at, draft)
-        elif decoded.online:
-            changed = dev.alive("availability", at, draft)
-        elif any(reading.quality is not STALE for reading in decoded.readings):
-            changed = dev.alive("message", at, draft)
-        else:
-            return
-        if changed:
-            self._arm(dev)
-
-    def _arm(self, dev: Device) -> None:
-        for timed in dev.after_presence():
-            self._timers.arm(timed)
-
     def _alarms(self) -> Iterable[Alarm]:
         for device in self._devices.values():
             for watch in device.watches:
@@ -255,8 +238,6 @@ class RuleEngine:
         self._orphans.clear()
         for device in self._devices.values():
             device.begin(now, draft)
-            for timed in device.timed():
-                self._timers.arm(timed)
 
     def _decode(self, kind: str, values: Mapping[str, bytes], decode: Callable[[bytes], _State]) -> dict[str, _State]:
         found = {}
@@ -266,6 +247,16 @@ class RuleEngine:
             except msgspec.DecodeError:
                 self._unreadable.append((kind, key))
         return found
+
+
+def _presence(dev: Device, decoded: Decoded, at: Instant, draft: Draft) -> None:
+    """What a message says about its device being there; an old one says nothing."""
+    if decoded.online is False:
+        dev.gone("availability", at, draft)
+    elif decoded.online:
+        dev.alive("availability", at, draft)
+    elif any(reading.quality is not STALE for reading in decoded.readings):
+        dev.alive("message", at, draft)
 
 
 def _orphan(key: str, state: AlarmState, language: str, now: Instant) -> Alarm:
