@@ -25,7 +25,7 @@ DEVICES = 1000
 MESSAGES = 'edgegw_link_messages_total{link="broker"}'
 
 
-def generate(port: int, count: int, rate: float = 0.0) -> subprocess.Popen[bytes]:
+def generate(port: int, count: int, rate: float = 0.0, devices: int = DEVICES) -> subprocess.Popen[bytes]:
     """Start the generator."""
     return subprocess.Popen(
         (
@@ -37,7 +37,7 @@ def generate(port: int, count: int, rate: float = 0.0) -> subprocess.Popen[bytes
             "--count",
             str(count),
             "--devices",
-            str(DEVICES),
+            str(devices),
             "--rate",
             str(rate),
         ),

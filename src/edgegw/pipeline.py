@@ -133,7 +133,8 @@ class Pipeline:
         self.readings = 0
         self.decode_errors: Counter[str] = Counter()
         self.dead_letters = 0
-        self.committed_batches = 0
+        self.settled = 0
+        """Batches dealt with: committed, or found to hold nothing to write. The watchdog's sign of life."""
         self.store_full = False
 
     # --- the Sink -------------------------------------------------------------------------------------------------
@@ -244,8 +245,8 @@ class Pipeline:
             batch = self._closed[0]
             if batch.writes:
                 await self._commit(Batch(batch.events, tuple(batch.states.values()), batch.dead))
-                self.committed_batches += 1
             self._closed.popleft()
+            self.settled += 1
             for ack, token in batch.acks:
                 ack(token)
             self._pending -= batch.messages

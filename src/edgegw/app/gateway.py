@@ -83,7 +83,7 @@ class Gateway:
         links = [build.link(plan, of, compiled, sink=pipeline, clock=clock) for of in plan.links]
         supervisors = [Supervisor(one, sink=pipeline, clock=clock, counts=one.counts) for one in links]
         watchdog = Watchdog(
-            progress=lambda: store.commits,
+            progress=lambda: pipeline.settled,
             idle=lambda: pipeline.pending == 0 or pipeline.store_full,
             probe=pipeline.probe,
             feed=self._notifier.alive,

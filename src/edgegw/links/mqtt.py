@@ -73,6 +73,10 @@ class MqttLink:
         self._session: MqttSession | None = None
         self._refused: str | None = None
 
+    def counts(self) -> tuple[int, int]:
+        """Messages and errors, for the supervisor's status."""
+        return self.messages, self.errors.total()
+
     async def run(self, up: Callable[[], None]) -> None:
         """One connection, from open to lost. Raises LinkError with the session's reason."""
         session = MqttSession(self._options, on_message=self._message)
