@@ -56,8 +56,7 @@ class Box:
         self.start()
 
     def start(self) -> None:
-        """Start (again) from what is stored; that takes a millisecond."""
-        self.clock.advance(0.001)
+        """Start from what is stored."""
         self.engine = RuleEngine(
             gateway="g1",
             language=self.language,
@@ -67,6 +66,11 @@ class Box:
             now=self.clock.now(),
         )
         self.commit(self.engine.tick(self.clock.now()))
+
+    def restart(self) -> None:
+        """Start again, which takes a millisecond."""
+        self.clock.advance(0.001)
+        self.start()
 
     def reboot(self) -> None:
         """Start again after a boot of the machine: the monotonic clock begins anew."""

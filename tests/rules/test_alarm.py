@@ -107,7 +107,7 @@ def test_a_late_tick_changes_nothing_of_the_order(kit) -> None:
     assert box.told() == ["raised", "cleared"]
 
 
-@pytest.mark.parametrize("how", ["start", "reboot"])
+@pytest.mark.parametrize("how", ["restart", "reboot"])
 def test_restart_neither_repeats_nor_forgets(kit, how: str) -> None:
     box = kit.Box(leak(kit, **{"for": "3s"}))
     box.read({"leak": True})
@@ -138,7 +138,7 @@ def test_duration_is_left_out_where_no_clock_knows_it(kit) -> None:
     box.read({"leak": True})
     assert box.data()["clock_unsynced"] is True
     box.clock.set_wall(1_800_000_000_000_000_000)
-    box.start()
+    box.restart()
     box.read({"leak": False})
     assert "duration_s" not in box.data()
 
@@ -161,8 +161,8 @@ def test_a_changed_priority_is_told_once_after_a_restart(kit) -> None:
     box = kit.Box(leak(kit, priority="P3"))
     box.read({"leak": True})
     box.devices = (leak(kit, priority="P1"),)
-    box.start()
-    box.start()
+    box.restart()
+    box.restart()
     assert box.told() == ["raised", "updated"]
     assert box.data()["priority"] == "P1"
 
@@ -173,13 +173,13 @@ def test_an_alarm_without_its_rule_is_cleared_at_start(kit, change: str) -> None
     box.read({"leak": True})
     rest = {"removed": (kit.device(),), "disabled": (leak(kit, enabled=False),), "device": ()}[change]
     box.devices = (*rest, kit.device("d2"))
-    box.start()
+    box.restart()
     assert box.told() == ["raised", "cleared"]
     data = box.data()
     assert (data["reason"], data["dedup_key"], data["device"]["id"]) == ("rule-removed", "g1/d1/leak", "d1")
     assert box.events[-1].subject == "d1"
     assert box.states["alarm"] == {}
-    box.start()
+    box.restart()
     assert box.told() == ["raised", "cleared"]
 
 
@@ -187,7 +187,7 @@ def test_an_unreadable_state_is_forgotten_and_counted(kit) -> None:
     box = kit.Box(leak(kit))
     box.states["alarm"] = {"g1/d1/leak": b'{"phase":"active"}', "g1/x": b"{"}
     box.states["presence"] = {"d1": b'{"status":"asleep"}'}
-    box.start()
+    box.restart()
     assert box.engine.unreadable == 3
     assert box.states == {"alarm": {}, "presence": {}}
     box.read({"leak": True})
@@ -219,5 +219,5 @@ def test_hostile_values_reach_the_title_as_text(kit) -> None:
     box.read({"x": "\ud800"})
     assert box.told() == ["raised", "cleared", "raised"]
     assert box.data()["evidence"]["value"] == "?"
-    box.start()
+    box.restart()
     assert box.engine.unreadable == 0

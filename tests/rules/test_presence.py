@@ -83,7 +83,7 @@ def test_no_flood_at_start_but_a_full_duration(kit) -> None:
     box.wait(1)
     assert box.told("device").count("offline") == 20
     assert box.data(kind="device")["last_seen"] == "2026-01-01T00:00:00.000Z"
-    box.start()
+    box.restart()
     box.wait(600)
     assert box.told("device").count("offline") == 20
 
@@ -165,5 +165,5 @@ def test_a_removed_device_is_forgotten(kit) -> None:
     box = kit.Box(kit.device(), kit.device("d2"))
     box.read({"t": 1.0})
     box.devices = (kit.device("d2"),)
-    box.start()
+    box.restart()
     assert box.states["presence"] == {}

@@ -30,7 +30,7 @@ STEPS = st.lists(
         st.tuples(st.just("read"), READINGS),
         st.tuples(st.just("wait"), st.sampled_from([0.0, 0.5, 1.0, 3.0, 5.0, 10.0, 40.0])),
         st.tuples(st.just("late"), st.sampled_from([0.5, 4.0, 30.0])),  # time passes and nobody ticks
-        st.tuples(st.sampled_from(["start", "reboot", "silent", "online", "offline", "up", "down"]), st.none()),
+        st.tuples(st.sampled_from(["restart", "reboot", "silent", "online", "offline", "up", "down"]), st.none()),
     ),
     max_size=40,
 )
@@ -114,7 +114,7 @@ def test_a_restart_at_rest_is_as_if_it_had_not_been(kit, values, restarts, boots
             box.read(dict([value]))
             box.wait(10)
         if index in restarts:
-            (broken.reboot if boots else broken.start)()
+            (broken.reboot if boots else broken.restart)()
 
     def told(box):
         return [(data["type"], data["dedup_key"], data["count"]) for alarms in by_key(box).values() for data in alarms]

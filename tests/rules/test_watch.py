@@ -30,7 +30,7 @@ def test_a_change_during_a_restart_is_seen(kit) -> None:
     box.reboot()
     box.read({"x": True})  # true is not 1
     assert box.told() == ["raised"]
-    box.start()
+    box.restart()
     box.read({"x": True})
     box.wait(5)
     assert box.told() == ["raised", "cleared"]
@@ -55,7 +55,7 @@ def test_a_button_that_never_does_needs_momentary(kit) -> None:
     box.read({"action": "emergency"})
     box.wait(4)
     assert box.told() == ["raised"]
-    box.start()
+    box.restart()
     box.wait(5)
     assert box.told() == ["raised", "cleared"]
     assert box.data()["count"] == 2
@@ -65,7 +65,7 @@ def test_a_rule_that_became_momentary_does_not_stay_active(kit) -> None:
     box = kit.Box(kit.device(rules={"sos": kit.rule("a", {"equals": "x"})}))
     box.read({"a": "x"})
     box.devices = (kit.device(rules={"sos": kit.rule("a", {"equals": "x"}, momentary=True)}),)
-    box.start()
+    box.restart()
     box.wait(5)
     assert box.told() == ["raised", "cleared"]
 
@@ -121,7 +121,7 @@ def test_missing_asks_for_values_of_this_point(kit) -> None:
         "threshold": 60.0,
         "since": "",
     }
-    box.start()
+    box.restart()
     box.wait(500)
     assert box.told() == ["raised"]
     box.read({"t": 21.0})
@@ -174,6 +174,6 @@ def test_an_offline_rule_newer_than_the_silence(kit) -> None:
     box = kit.Box(kit.device())
     box.says(online=False)
     box.devices = (kit.device(rules={"gone": kit.rule(None, {"offline": True})}),)
-    box.start()
-    box.start()
+    box.restart()
+    box.restart()
     assert box.told() == ["raised"]
