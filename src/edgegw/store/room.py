@@ -1,0 +1,153 @@
+"""Making room: what goes first when the budget is reached or the disk is full, and the whole of a commit with that.
+
+Owns: the order of shedding, the retries of a commit on a full store, when a store has failed for good.
+Must not know: how records are written or deleted (`session`).
+
+Order: what every upstream accepted and is merely not deleted yet; then telemetry, oldest first; then, only when nothing else is left,
+records of lanes that no upstream takes. What an upstream waits for in alarm, access and command is never given up.
+"""
+
+from collections.abc import Sequence
+from contextlib import suppress
+
+from edgegw.errors import StoreError
+from edgegw.model import Lane
+from edgegw.ports import Batch
+from edgegw.store.budget import Ballast
+from edgegw.store.engine import free_bytes
+from edgegw.store.highwater import SUSPECT
+from edgegw.store.session import DELETE_ROWS, Outcome, Session, Work
+
+CHUNKS_PER_COMMIT = 8
+"""Portions shed before one commit: it waits some tens of ms at most; the next commit goes on."""
+
+ATTEMPTS = 4
+"""Tries of a commit on a full store, each after twice as much was shed."""
+
+ROOM_BYTES = 256 * 1024
+"""Free disk space below which ENOSPC, not the budget, is what stopped us."""
+
+
+class Room:
+    """Commits through a session, shedding where it must. Used by the writer thread."""
+
+    def __init__(self, session: Session, ballast: Ballast) -> None:
+        self._s = session
+        self._ballast = ballast
+        self._pressed = False
+        self.failed: StoreError | None = None
+        """Set once durability is in doubt or the file is damaged; the store must then be opened anew."""
+
+    def commit(self, work: Work) -> Outcome:
+        """`Session.write`, shedding as needed. Raises StoreError: ``full`` (try again), ``io``, ``damaged`` (open anew)."""
+        if self.failed is not None:
+            raise self.failed
+        try:
+            return self._commit(work)
+        except StoreError as error:
+            self.fail(error)
+            raise
+
+    def fail(self, error: StoreError) -> None:
+        """Remember an error after which nothing may be acknowledged: a later fsync that succeeds proves nothing."""
+        if error.reason in {"io", "damaged"} and self.failed is None:
+            self.failed = error
+            if error.reason == "damaged":
+                self._s.mark.mark.flags |= SUSPECT
+                with suppress(OSError):
+                    self._s.mark.save(durable=True)
+
+    def _commit(self, work: Work) -> Outcome:
+        session = self._s
+        session.shedding = False
+        drop = False
+        shed = 0
+        if self._pressed or session.unchecked >= session.limits.check_bytes:
+            shed, drop = self._check()
+        if work.tidy:
+            self._ballast.hold()
+        for attempt in range(ATTEMPTS):
+            try:
+                return session.write(work, drop_telemetry=drop and _has_telemetry(work.batch), shed=shed)
+            except StoreError as error:
+                if error.reason != "full" or attempt == ATTEMPTS - 1:
+                    raise
+                freed, count = self._free(1 << attempt)
+                shed += count
+                if not freed:
+                    if drop or not _has_telemetry(work.batch):
+                        raise
+                    drop = session.shedding = True
+        raise AssertionError  # pragma: no cover (the loop returns or raises)
+
+    def used_pages(self) -> int:
+        """Pages of the database that hold something."""
+        db = self._s.db
+        return int(db.value("PRAGMA page_count")) - int(db.value("PRAGMA freelist_count"))
+
+    def _check(self) -> tuple[int, bool]:
+        """Shed down to the mark if the pages are above it; (telemetry shed, whether new telemetry must give way)."""
+        session = self._s
+        session.unchecked = 0
+        if self.used_pages() < session.limits.shed_at:
+            self._pressed = False
+            return 0, False
+        self._pressed = True
+        shed = 0
+        for _ in range(CHUNKS_PER_COMMIT):
+            try:
+                freed, count = self._free_chunk(last_resort=False)
+            except StoreError as error:
+                if error.reason != "full":
+                    raise
+                return shed, True
+            shed += count
+            if not freed:
+                session.shedding = True
+                return shed, True
+            if self.used_pages() <= session.limits.shed_to:
+                self._pressed = False
+                break
+        return shed, False
+
+    def _free(self, chunks: int) -> tuple[int, int]:
+        """On a full store: (rows deleted, of them given up)."""
+        if free_bytes(self._s.path) < ROOM_BYTES:
+            self._ballast.release()
+        total = given_up = 0
+        for _ in range(chunks):
+            try:
+                freed, count = self._free_chunk(last_resort=True)
+            except StoreError as error:
+                if error.reason != "full":
+                    raise
+                break
+            if not freed:
+                break
+            total += freed
+            given_up += count
+        with suppress(StoreError):  # without room for it the WAL stays as it is, and the next try tells
+            self._s.db.checkpoint()
+        return total, given_up
+
+    def _free_chunk(self, *, last_resort: bool) -> tuple[int, int]:
+        session = self._s
+        for lane in Lane:
+            if (floor := session.floor(lane)) > session.gone[lane] and (n := self._drain(lane, floor)):
+                return n, 0
+        unclaimed: Sequence[Lane] = [lane for lane in reversed(Lane) if not session.claims[lane]] if last_resort else []
+        for lane in (Lane.TELEMETRY, *unclaimed):
+            if count := session.shed(lane, session.limits.chunk_rows):
+                return count, count
+        return 0, 0
+
+    def _drain(self, lane: Lane, floor: int) -> int:
+        session = self._s
+        with session.db.transaction():
+            upto, count = session.delete_oldest(lane, floor, DELETE_ROWS)
+        session.gone[lane] = upto
+        return count
+
+
+def _has_telemetry(batch: Batch) -> bool:
+    return any(event.lane is Lane.TELEMETRY for event in batch.events)
