@@ -66,7 +66,7 @@ class DeviceChecks:
             else:
                 self._findings.error(
                     ("devices", id_, "link"),
-                    f"{device.profile} is a {profile.link} device and link {device.link!r} is of kind {link.kind}; "
+                    f"{device.profile} is for {profile.link} and link {device.link!r} is of kind {link.kind}; "
                     f"{self._fitting(profile)}",
                 )
         alarms = self._alarms(id_, device, profile) if device.alarms or device.rules else None
@@ -244,6 +244,8 @@ def _topic_fault(text: str) -> str | None:
 
 def _profile_trouble(name: str, error: ProfileError) -> str:
     detail = error.detail or str(error)
+    if error.reason == "missing":
+        return detail
     if "\n" not in detail:
-        return detail if name in detail else f"profile {name!r}: {detail}"
+        return f"profile {name!r} cannot be used: {detail}"
     return "\n".join([f"profile {name!r} cannot be used:", *(f"    {line}" for line in detail.splitlines())])

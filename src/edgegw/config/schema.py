@@ -4,10 +4,10 @@ Owns: the schema (also published as JSON Schema for editors), defaults included.
 Must not know: YAML, line numbers (config.loader), what a profile needs (config.check).
 """
 
-from pathlib import PurePosixPath
+import re
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from edgegw.profiles.fields import Duration, Slug, Strict
 from edgegw.profiles.schema import AlarmRule, Report
@@ -29,6 +29,32 @@ def parse_size(value: object) -> int:
 
 
 Size = Annotated[int, BeforeValidator(parse_size, json_schema_input_type=int | str)]
+_FORMAT = re.compile(r"[78][NEO][12]\Z")
+
+
+def parse_format(value: object) -> object:
+    """A serial format, ``8N1``; a ValueError explains the one that YAML takes for a number."""
+    if isinstance(value, float):
+        message = 'not a serial format: YAML takes an unquoted 8E1 for a number; write "8E1" in quotes'
+        raise ValueError(message)  # noqa: TRY004 - pydantic reports ValueErrors
+    if isinstance(value, str) and not _FORMAT.match(value):
+        raise ValueError(
+            f'not a serial format: {value!r}; write data bits, parity, stop bits: 8N1, "8E1", 8N2, "7E1" …'
+        )
+    return value
+
+
+def parse_url(value: object) -> object:
+    """An HTTP URL. The message does not repeat it: it may hold a password."""
+    if isinstance(value, str) and not re.match(r"https?://\S+\Z", value):
+        raise ValueError("not an HTTP URL; write https://HOST/PATH")
+    return value
+
+
+LineFormat = Annotated[
+    str, BeforeValidator(parse_format), WithJsonSchema({"type": "string", "pattern": "^[78][NEO][12]$"})
+]
+HttpUrl = Annotated[str, BeforeValidator(parse_url), WithJsonSchema({"type": "string", "pattern": r"^https?://\S+$"})]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
@@ -143,12 +169,12 @@ class _Serial(Strict):
     Attributes:
         port: the line's device; ``/dev/serial/by-id/…`` stays the same when adapters are plugged in another order.
         baud: bits per second, as set in the devices.
-        format: data bits, parity, stop bits: ``8N1``, ``8E1``, ``7E1`` …
+        format: data bits, parity, stop bits: ``8N1``, ``"8E1"`` (in quotes) …
     """
 
     port: str
     baud: Annotated[int, Field(ge=300, le=4_000_000)] = 9600
-    format: Annotated[str, Field(pattern=r"^[78][NEO][12]$")] = "8N1"
+    format: LineFormat = "8N1"
 
 
 class ModbusRtuLink(_Serial):
@@ -192,7 +218,7 @@ class ModbusRtuTcpLink(Strict):
     host: str
     port: Port
     baud: Annotated[int, Field(ge=300, le=4_000_000)] = 9600
-    format: Annotated[str, Field(pattern=r"^[78][NEO][12]$")] = "8N1"
+    format: LineFormat = "8N1"
     gap: Duration = 0.0
     late: Duration = 0.5
 
@@ -278,7 +304,7 @@ class HttpUpstream(Strict):
     """
 
     kind: Literal["http"]
-    url: Annotated[str, Field(pattern=r"^https?://[^\s]+$")]
+    url: HttpUrl
     token: Secret | None = None
     tls: Tls | None = None
     batch: Annotated[int, Field(ge=1, le=1000)] = 200
@@ -375,8 +401,3 @@ class Site(Strict):
     devices: Annotated[dict[Slug, Device], Field(min_length=1)]
     upstream: dict[Slug, Upstream] = Field(default={})
     control: Control = Control()
-
-
-def is_relative(path: str) -> bool:
-    """Whether a path in the site file is meant relative to the file's folder or the state directory."""
-    return not PurePosixPath(path).is_absolute()

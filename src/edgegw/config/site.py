@@ -43,7 +43,7 @@ def open_site(path: Path, env: Mapping[str, str]) -> SitePlan:
         ConfigError: with every problem at once.
     """
     loaded = read_site(path)
-    folders = [loaded.base / folder for folder in loaded.site.profiles]
+    folders = [Path(os.path.normpath(loaded.base / folder)) for folder in loaded.site.profiles]
     # systemd separates several state directories by colons; the first is ours.
     state = env.get("STATE_DIRECTORY", "").split(":")[0]
     library = ProfileLibrary(folders)
