@@ -87,6 +87,14 @@ def test_holds_again_while_clearing_is_silent_and_counted(kit) -> None:
     assert box.data()["count"] == 2
 
 
+def test_coming_back_while_clearing_is_silent_however_late(kit) -> None:
+    box = kit.Box(leak(kit, clear_after="10m"))
+    for value in (True, False, True, False):
+        box.read({"leak": value})
+        box.wait(120)
+    assert box.told() == ["raised"]
+
+
 def test_zero_durations_take_their_step_at_once(kit) -> None:
     box = kit.Box(leak(kit, clear_after=0))
     for value in (True, False, True, False):

@@ -36,6 +36,15 @@ def test_a_change_during_a_restart_is_seen(kit) -> None:
     assert box.told() == ["raised", "cleared"]
 
 
+def test_an_old_value_is_no_change_and_hides_none(kit) -> None:
+    box = kit.Box(kit.device(rules={"moved": kit.rule("x", {"changed": True})}))
+    box.read({"x": 1})
+    box.read({"x": 2}, quality=Quality.STALE)
+    assert box.told() == []
+    box.read({"x": 2})
+    assert box.told() == ["raised"]
+
+
 def test_a_button_that_takes_its_action_back(kit) -> None:
     box = kit.Box(kit.device(rules={"sos": kit.rule("action", {"equals": "emergency"}, priority="P1")}))
     box.read({"action": "emergency"})
@@ -95,8 +104,9 @@ def test_a_burst_of_queued_messages_is_no_rate(kit) -> None:
     box.wait(1)
     box.read({"t": 20.5})
     assert box.told() == []
-    box.read({"t": 80.0}, quality=Quality.STALE)
     box.wait(1)
+    box.read({"t": 80.0}, quality=Quality.STALE)
+    assert box.told() == []
     box.read({"t": 40.0})
     assert box.told() == ["raised"]
 
