@@ -135,7 +135,8 @@ class Child:
         if not self._speaks:
             return
         try:
-            self.ready = await asyncio.wait_for(self._line(), READY_WITHIN_S)
+            async with asyncio.timeout(READY_WITHIN_S):
+                self.ready = await self._line()
         except (EOFError, TimeoutError, ValueError) as error:
             await self._end(signal.SIGKILL)
             if not self.wanted:
@@ -163,7 +164,8 @@ class Child:
             try:
                 process.stdin.write(line.encode() + b"\n")
                 await process.stdin.drain()
-                return await asyncio.wait_for(self._line(), ANSWER_WITHIN_S)
+                async with asyncio.timeout(ANSWER_WITHIN_S):
+                    return await self._line()
             except (OSError, EOFError, TimeoutError, ValueError):
                 return None
 
@@ -189,7 +191,8 @@ class Child:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, number)
         try:
-            await asyncio.wait_for(process.wait(), self._stop_within)
+            async with asyncio.timeout(self._stop_within):
+                await process.wait()
         except TimeoutError:
             self.kill()
             await process.wait()

@@ -211,7 +211,8 @@ class Play:
 
     async def _pause(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._end.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._end.wait()
 
     def _key(self, key: str) -> None:
         if key in {"q", "\x04"}:
@@ -271,15 +272,15 @@ class Play:
         await watch.look()
         links = {x.name: sums.LinkSum(x.kind, x.messages, x.readings) for x in watch.links()}
         await stage.gateway.stop()
-        store = await watch.store_stats() or {}
+        store = await watch.store_stats()
         await self._until(lambda: watch.observer.arrivals.unique >= (watch.stat("events") or 0), DRAIN_WITHIN_S)
         sent = report.get("sent") if report else None
         records, problems = sums.judge(
             sums.Witnesses(
-                committed=_number(store, "last_seq"),
-                waiting=_number(store, "waiting") or 0,
-                refused=_number(store, "dead_letters") or 0,
-                shed=_number(store, "shed") or 0,
+                committed=None if store is None else store.committed,
+                waiting=0 if store is None else store.waiting,
+                refused=int(watch.counters.total("edgegw_upstream_rejected_total", upstream="desk")),
+                shed=0 if store is None else store.shed,
                 desk=watch.stat("events"),
                 seen=watch.observer.arrivals.unique,
                 sent={str(k): int(v) for k, v in sent.items()} if isinstance(sent, dict) else None,
@@ -299,11 +300,6 @@ class Play:
             ok=not problems,
             problems=problems,
         )
-
-
-def _number(mapping: object, name: str) -> int | None:
-    value = mapping.get(name) if isinstance(mapping, dict) else None
-    return value if isinstance(value, int) else None
 
 
 def line(view: View, words: Words) -> str:

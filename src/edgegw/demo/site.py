@@ -9,6 +9,9 @@ import re
 import yaml
 from msgspec import Struct
 
+STORE = "demo.db"
+"""The gateway's store, beside the site file."""
+
 HEADING = """\
 # The site file of this demo: everything the gateway knows about the community.
 # `edgegw check` says what would run; every key is in docs/configuration.md.
@@ -80,7 +83,7 @@ def site_text(cast: Cast, at: Addresses, *, language: str) -> str:
             "language": language,
             "location": "阳光花园" if language == "zh-CN" else "Sunshine Garden",
         },
-        "store": {"path": "demo.db", "budget": "64MiB", "reserve": "1MiB"},
+        "store": {"path": STORE, "budget": "64MiB", "reserve": "1MiB"},
         "links": cast.links,
         "devices": cast.devices,
         "upstream": {

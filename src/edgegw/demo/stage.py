@@ -135,11 +135,14 @@ class Stage:
             raise DemoError("child", f"the community introduced itself in an unknown way: {error}") from error
         self.site.write_text(site_text(self.cast, self.at, language=self._language), encoding="utf-8")
         await self.gateway.start()
-        self._keepers = [asyncio.create_task(child.keep(), name=f"keep {child.name}") for child in self.children]
 
     async def begin(self) -> None:
-        """Let the community's story begin; should the community die, its next life begins by itself, at the same addresses."""
+        """Let the community's story begin, and keep everybody alive from now on.
+
+        Should the community die, its next life begins by itself, at the same addresses.
+        """
         await self.community.ask("begin")
+        self._keepers = [asyncio.create_task(child.keep(), name=f"keep {child.name}") for child in self.children]
         self.community.argv.append("--begin")
         for link in self.cast.links.values():
             if link.get("kind") == "modbus-tcp":

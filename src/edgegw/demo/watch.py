@@ -12,10 +12,12 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 
 import aiohttp
+import msgspec
+from msgspec import Struct
 
 from edgegw.demo.figures import Counters, Response, parse_metrics
 from edgegw.demo.observer import Observer
-from edgegw.demo.site import Cast
+from edgegw.demo.site import STORE, Cast
 from edgegw.demo.stage import Stage
 from edgegw.demo.view import LANES, LinkRow, ProcessRow, Ticket, View
 
@@ -35,6 +37,14 @@ TICKETS_SHOWN = 50
 """Tickets taken from the desk for the screen."""
 
 NOTICES_KEPT = 50
+
+
+class StoreSays(Struct, frozen=True):
+    """The store at the end: highest sequence number ever given, records the desk has not accepted, records announced as gaps."""
+
+    committed: int
+    waiting: int
+    shed: int
 
 
 class Watch:
@@ -179,19 +189,20 @@ class Watch:
             notices=tuple(self.notices),
         )
 
-    async def store_stats(self) -> Mapping[str, object] | None:
+    async def store_stats(self) -> StoreSays | None:
         """What ``edgegw store stats --json`` says once the gateway has stopped; None if it cannot be read."""
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "edgegw", "store", "stats", str(self._stage.site), "--json",
+            sys.executable, "-m", "edgegw", "store", "stats", "--db", str(self._stage.folder / STORE), "--json",
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
         try:
-            out, _ = await asyncio.wait_for(process.communicate(), STORE_WITHIN_S)
+            async with asyncio.timeout(STORE_WITHIN_S):
+                out, _ = await process.communicate()
         except TimeoutError:
             process.kill()
             await process.wait()
             return None
-        return _object(out) if process.returncode == 0 else None
+        return read_store(_object(out)) if process.returncode == 0 else None
 
 
 def _any(body: bytes) -> object:
@@ -204,6 +215,36 @@ def _any(body: bytes) -> object:
 def _object(body: bytes) -> Mapping[str, object] | None:
     found = _any(body)
     return found if isinstance(found, Mapping) else None
+
+
+class _Lane(Struct):
+    rows: int
+    last_seq: int | None
+
+
+class _Gap(Struct):
+    count: int
+
+
+class _Stats(Struct):
+    seq: int
+    lanes: dict[str, _Lane]
+    cursors: dict[str, dict[str, int]]
+    gaps: list[_Gap]
+
+
+def read_store(body: object) -> StoreSays | None:
+    """What ``edgegw store stats --json`` printed; None if it is something else.
+
+    What the desk accepted may still be in the file until the next commit: the cursor decides, not the row.
+    """
+    try:
+        stats = msgspec.convert(body, _Stats)
+    except msgspec.ValidationError:
+        return None
+    cursors = stats.cursors.get("desk", {})
+    waiting = sum(lane.rows for name, lane in stats.lanes.items() if (lane.last_seq or 0) > cursors.get(name, 0))
+    return StoreSays(stats.seq, waiting, sum(gap.count for gap in stats.gaps))
 
 
 def read_tickets(body: object) -> tuple[Ticket, ...]:
