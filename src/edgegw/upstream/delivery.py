@@ -5,9 +5,10 @@ Must not know: what an upstream is made of (a `Sender` does), what records mean.
 
 - A record is left behind only when it was accepted, or refused for good and kept as a dead letter (promise 2). Until then
   the same record goes again with the same id (promise 4).
-- Alarms first (promise 5): a lane starts no batch while a more urgent lane has records waiting. A slow telemetry
-  batch that is already under way delays no alarm: lanes send on their own connections.
+- Alarms first (promise 5): a lane starts no batch, and repeats none, while a more urgent lane has records waiting. A slow
+  telemetry batch that is already under way delays no alarm: lanes send on their own connections.
 - Poison: a refused batch is halved until the refused record stands alone; the rest goes on.
+- One bad part (promise 10): `turns.Turns` lets the other lanes pass one whose records get nothing but errors.
 """
 
 import asyncio
@@ -21,8 +22,13 @@ from edgegw.clock import Clock
 from edgegw.model import Instant, Lane, Record
 from edgegw.ports import Outbox
 from edgegw.upstream.outcome import HOLD_S, Accepted, Hold, Outcome, Refused, Retry, back_off
+from edgegw.upstream.turns import Turns
 
 log = logging.getLogger(__name__)
+
+REFUSES_ALL_AFTER = 100
+"""Refusals in a row before we believe that everything is refused (a wrong address, most likely). From then on one record per
+`HOLD_S` is given up, instead of emptying the outbox into the dead letters."""
 
 DRAIN_LOOK_S = 0.02
 """How often `drain` looks whether everything went out."""
@@ -92,8 +98,9 @@ class Delivery:
         self._on_accepted = on_accepted
         self._on_condition = on_condition
         self._random = random
-        self._idle = {lane: asyncio.Event() for lane in self.lanes}
+        self._turns = Turns(self.lanes)
         self._attempts = 0
+        self._refused_in_row = 0
         self._reason = ""
         self._held = False
         self._down_ns = 0
@@ -132,31 +139,26 @@ class Delivery:
                 wake.clear()
                 records = await self._outbox.fetch(lane, cursor, self._sender.batch)
                 if not records:
-                    self._idle[lane].set()
+                    self._turns.idle(lane)
                     await wake.wait()
                     continue
-                self._idle[lane].clear()
-                await self._let_pass(lane)
+                self._turns.busy(lane)
                 await self._deliver(lane, records)
                 cursor = records[-1].seq
         finally:
             forget()
-
-    async def _let_pass(self, lane: Lane) -> None:
-        """Wait until no more urgent lane has anything to send."""
-        while waiting := [self._idle[other] for other in self.lanes if other < lane and not self._idle[other].is_set()]:
-            await waiting[0].wait()
 
     async def _deliver(self, lane: Lane, records: Sequence[Record]) -> None:
         """Send all of them, however long that takes."""
         stats = self.stats[lane]
         size, done = len(records), 0
         while done < len(records):
-            chunk = records[done : done + size]
+            most = await self._turns.wait(lane, lambda: self._clock.now().mono_ns)
+            chunk = records[done : done + min(size, most)]
             stats.head = chunk[0]
             outcome = await self._sender.send(lane, chunk)
             match outcome:
-                case Accepted():
+                case Accepted() if outcome.count > 0:
                     await self._took(lane, chunk[: outcome.count], outcome)
                     done += outcome.count
                     size = min(len(records), size * 2)
@@ -165,13 +167,15 @@ class Delivery:
                 case Refused():
                     await self._reject(lane, chunk[0], outcome.reason, outcome.detail)
                     self._outbox.accepted(self.name, lane, chunk[0].seq)
-                    self._works()
                     done += 1
+                    await self._refused(lane)
+                case Accepted():
+                    await self._again(lane, Retry("no-progress"))
                 case Retry():
-                    await self._again(outcome.reason, outcome.after_s)
+                    await self._again(lane, outcome)
                 case Hold():
                     self._hold(outcome.reason)
-                    await self._again(outcome.reason, HOLD_S)
+                    await self._again(lane, Retry(outcome.reason, HOLD_S))
         stats.head = None
 
     async def _took(self, lane: Lane, records: Sequence[Record], outcome: Accepted) -> None:
@@ -186,7 +190,9 @@ class Delivery:
         if self._on_accepted is not None:
             for record in records:
                 self._on_accepted(record, now_ns)
-        self._works()
+        if len(outcome.rejected) < len(records):
+            self._refused_in_row = 0
+        self._works(lane)
 
     async def _reject(self, lane: Lane, record: Record, reason: str, detail: str) -> None:
         self.stats[lane].rejected += 1
@@ -198,7 +204,17 @@ class Delivery:
 
     # --- up and down
 
-    def _works(self) -> None:
+    async def _refused(self, lane: Lane) -> None:
+        """One record was refused alone: the way is free, unless that is all that ever comes back."""
+        self._refused_in_row += 1
+        if self._refused_in_row < REFUSES_ALL_AFTER:
+            self._works(lane)
+        else:
+            self._hold("refuses-all")
+            await self._again(lane, Retry("refuses-all", HOLD_S))
+
+    def _works(self, lane: Lane) -> None:
+        self._turns.served(lane)
         if not self.up:
             lasted = (self._clock.now().mono_ns - self._down_ns) / 1e9
             log.info("upstream %s: accepts again after %.1f s", self.name, lasted)
@@ -211,9 +227,17 @@ class Delivery:
             if self._on_condition is not None:
                 self._on_condition(self.name, None)
 
-    async def _again(self, reason: str, after_s: float | None) -> None:
-        """Count, tell once, wait; a success of another lane ends the wait."""
+    async def _again(self, lane: Lane, outcome: Retry) -> None:
+        """Count, tell once, wait; a success of another lane ends the wait, unless others are served and this lane is not."""
+        reason, after_s = outcome.reason, outcome.after_s
         self.retries[reason] += 1
+        errors, news = self._turns.failed(lane, self._clock.now().mono_ns, answered=outcome.answered)
+        if news:
+            log.warning("upstream %s: %s to the %s lane alone; the other lanes go on", self.name, reason, lane.label)
+        if self._turns.stuck(lane):
+            first, most = self._bounds_s
+            await asyncio.sleep(max(back_off(errors, first, most, self._random), after_s or 0.0))
+            return
         self._attempts += 1
         if self.up:
             self.up = False

@@ -25,10 +25,16 @@ class Accepted(Struct, frozen=True):
 
 
 class Retry(Struct, frozen=True):
-    """Not now: nothing of the batch counts as accepted. `after_s`: what the upstream asked for, None: back off."""
+    """Not now: nothing of the batch counts as accepted.
+
+    Attributes:
+        after_s: what the upstream asked for; None: back off.
+        answered: whether the upstream spoke at all. An error answered may be about this batch; silence is about the way.
+    """
 
     reason: str
     after_s: float | None = None
+    answered: bool = False
 
 
 class Hold(Struct, frozen=True):
@@ -57,7 +63,7 @@ def of_status(status: int, count: int, *, retry_after: str | None = None, now: d
     if 200 <= status < 300:
         return Accepted(count)
     if status in RETRY_STATUS or status >= 500:
-        return Retry(f"http-{status}", parse_retry_after(retry_after, now or datetime.now(UTC)))
+        return Retry(f"http-{status}", parse_retry_after(retry_after, now or datetime.now(UTC)), answered=True)
     if status in {401, 403} or 300 <= status < 400:
         return Hold(f"http-{status}")
     return Refused(f"http-{status}")
@@ -88,7 +94,7 @@ def of_reason_code(code: int) -> Outcome:
         return Hold("not-authorized")
     if code in {0x90, 0x95, 0x99}:  # topic name invalid, packet too large, payload format invalid
         return Refused(f"mqtt-{code:02x}")
-    return Retry(f"mqtt-{code:02x}")
+    return Retry(f"mqtt-{code:02x}", answered=True)
 
 
 def back_off(attempt: int, first_s: float, most_s: float, random: Callable[[], float]) -> float:
