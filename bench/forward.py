@@ -7,6 +7,7 @@ machine, ../docs/performance.md), is the ratio 10 × 642 / 34,400 = 0.187 on any
 
 import statistics
 from pathlib import Path
+from typing import Any
 
 from bench.figure import Figure, at_least, told
 from bench.ingest import DEVICES, generate
@@ -67,7 +68,7 @@ def run(*, quick: bool = False) -> list[Figure]:
             rate, accepted = gateway(at, GATEWAY_RATE * seconds)
             ours.append(rate)
     us, them = statistics.median(ours), statistics.median(theirs)
-    conditions: dict[str, object] = {
+    conditions: dict[str, Any] = {
         "gateway_per_s": round(us),
         "bridge_per_s": round(them),
         "rounds": rounds,
@@ -82,7 +83,7 @@ def run(*, quick: bool = False) -> list[Figure]:
             "forward.against_thingsboard",
             us / them / THINGSBOARD_RATIO,
             10,
-            "times",
+            unit="times",
             basis="642/s where the bridge does 34,400/s",
         ),
         told("forward.rate", us, "messages/s", rounds=rounds),

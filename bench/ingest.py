@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -101,7 +102,7 @@ def run(*, quick: bool = False) -> list[Figure]:
             ours.append(rate)
             costs.append(cost)
     us, them = statistics.median(ours), statistics.median(theirs)
-    conditions: dict[str, object] = {
+    conditions: dict[str, Any] = {
         "gateway_per_s": round(us),
         "mosquitto_sub_per_s": round(them),
         "rounds": rounds,

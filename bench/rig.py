@@ -12,9 +12,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.request import urlopen
 
 START_TIMEOUT_S = 20.0
@@ -39,9 +40,9 @@ def folder() -> Iterator[Path]:
 
 
 @contextmanager
-def process(*command: str, ready: Path | None = None, **options: object) -> Iterator[subprocess.Popen[bytes]]:
+def process(*command: str, ready: Path | None = None, **options: Any) -> Iterator[subprocess.Popen[bytes]]:
     """A child that is terminated, then killed, at the end."""
-    child = subprocess.Popen(command, **options)  # type: ignore[call-overload]  # options go through as they are
+    child = subprocess.Popen(command, **options)
     try:
         if ready is not None:
             wait_until(ready.exists, f"{command[0]} to make {ready}")
@@ -56,10 +57,10 @@ def process(*command: str, ready: Path | None = None, **options: object) -> Iter
                 child.wait()
 
 
-def wait_until(condition: object, what: str, timeout_s: float = START_TIMEOUT_S) -> None:
+def wait_until(condition: Callable[[], object], what: str, timeout_s: float = START_TIMEOUT_S) -> None:
     """Poll a condition every 10 ms; TimeoutError naming `what` if it does not come true."""
     end = time.monotonic() + timeout_s
-    while not condition():  # type: ignore[operator]  # any callable
+    while not condition():
         if time.monotonic() > end:
             raise TimeoutError(f"waited {timeout_s:g} s for {what}")
         time.sleep(0.01)
@@ -117,7 +118,7 @@ def site(
 
 
 @contextmanager
-def daemon(site_file: Path, control: int, **options: object) -> Iterator[subprocess.Popen[bytes]]:
+def daemon(site_file: Path, control: int, **options: Any) -> Iterator[subprocess.Popen[bytes]]:
     """The real daemon, ready."""
     with process(sys.executable, "-m", "edgegw", "run", str(site_file), **options) as child:
 

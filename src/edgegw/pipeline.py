@@ -113,13 +113,23 @@ class Pipeline:
     Args:
         decoders: device id → its compiled profile.
         rules: the rule engine; the pipeline is the only one that calls it.
+        observe: told the seconds of every commit.
     """
 
-    def __init__(self, *, store: RecordStore, decoders: Mapping[str, Decode], rules: Rules, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        store: RecordStore,
+        decoders: Mapping[str, Decode],
+        rules: Rules,
+        clock: Clock,
+        observe: Callable[[float], None] = lambda _seconds: None,
+    ) -> None:
         self._store = store
         self._decoders = decoders
         self._rules = rules
         self._clock = clock
+        self._observe = observe
         self._open = _Open()
         self._closed: deque[_Open] = deque()
         self._pending = 0
@@ -135,6 +145,7 @@ class Pipeline:
         self.dead_letters = 0
         self.settled = 0
         """Batches dealt with: committed, or found to hold nothing to write. The watchdog's sign of life."""
+        self.records = [0, 0, 0, 0]
         self.store_full = False
 
     # --- the Sink -------------------------------------------------------------------------------------------------
@@ -261,7 +272,8 @@ class Pipeline:
     async def _commit(self, batch: Batch) -> None:
         while True:
             try:
-                await self._store.commit(batch)
+                began_ns = self._clock.now().mono_ns
+                committed = await self._store.commit(batch)
             except StoreError as error:
                 if error.reason != "full":
                     raise
@@ -276,6 +288,9 @@ class Pipeline:
                 if self.store_full:
                     log.warning("the store has room again")
                 self.store_full = False
+                self._observe((self._clock.now().mono_ns - began_ns) / 1e9)
+                for lane, count in enumerate(committed.per_lane):
+                    self.records[lane] += count
                 return
 
     async def _ticker(self) -> None:

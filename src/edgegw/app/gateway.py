@@ -14,6 +14,7 @@ from edgegw.app import build
 from edgegw.app.status import Status
 from edgegw.clock import Clock
 from edgegw.config.plan import SitePlan
+from edgegw.config.schema import StoreSection
 from edgegw.control.http import ControlServer
 from edgegw.control.metrics import Metrics
 from edgegw.control.notify import DEFAULT_PERIOD_S, Notifier, Watchdog, watchdog_period_s
@@ -54,7 +55,7 @@ class Gateway:
         plan = self._plan
         store = await Store.open(
             plan.store.path,
-            section=plan.store,
+            section=StoreSection(budget=plan.store.budget, reserve=plan.store.reserve),
             gateway=plan.gateway.id,
             upstreams={name: build.lanes_of(u.lanes) for name, u in plan.upstream.items()},
             clock=self._clock,
@@ -76,9 +77,10 @@ class Gateway:
             presence=store.states("presence"),
             now=clock.now(),
         )
-        pipeline = Pipeline(store=store, decoders=compiled, rules=engine, clock=clock)
         metrics = Metrics()
-        store.observe_commits(metrics.commit_seconds.observe)
+        pipeline = Pipeline(
+            store=store, decoders=compiled, rules=engine, clock=clock, observe=metrics.commit_seconds.observe
+        )
         deliveries = [self._delivery(name, store, engine, pipeline, metrics) for name in plan.upstream]
         links = [build.link(plan, of, compiled, sink=pipeline, clock=clock) for of in plan.links]
         supervisors = [Supervisor(one, sink=pipeline, clock=clock, counts=one.counts) for one in links]
@@ -151,7 +153,7 @@ class Gateway:
         """Tell the store once the wall clock is trusted: records from before are corrected by the offset (promise 11)."""
         while not (now := self._clock.now()).synced:  # noqa: ASYNC110  # the kernel has no event for it
             await asyncio.sleep(CLOCK_CHECK_S)
-        await store.clock_synced(now)
+        store.clock_synced(now)
 
 
 async def _awaited(work: Awaitable[None]) -> None:

@@ -6,6 +6,7 @@ Must not know: formats, HTTP.
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from edgegw.app.links import AnyLink, link_snapshots
 from edgegw.clock import Clock
@@ -71,7 +72,7 @@ class Status:
         pipeline = self._pipeline
         return health.combine(
             (
-                health.store_part(opened=True, full=pipeline.store_full, recovered=self._store.recovered),
+                health.store_part(opened=True, full=pipeline.store_full, recovered=self._store.damaged is not None),
                 health.pipeline_part(pending=pipeline.pending, limit=PENDING_LIMIT),
                 health.links_part([s.status for s in self._supervisors], supervised=self.running),
                 health.upstream_part(
@@ -98,14 +99,14 @@ class Status:
             decode_errors=pipeline.decode_errors,
             dead_letters=pipeline.dead_letters,
         )
-        counters = store.counters
+        figures = store.figures
         yield StoreSnapshot(
-            commits=store.commits,
-            records=counters.records,
-            shed=counters.shed,
-            rows_last_commit=counters.rows_last_commit,
-            database_bytes=counters.database_bytes,
-            wal_bytes=counters.wal_bytes,
+            commits=figures.commits,
+            records=pipeline.records,
+            shed=(0, 0, 0, figures.shed),  # only telemetry is ever shed
+            rows_last_commit=figures.last_rows,
+            database_bytes=_size(store.path),
+            wal_bytes=_size(store.path.with_name(store.path.name + "-wal")),
             budget_bytes=self._budget,
             full=pipeline.store_full,
         )
@@ -129,3 +130,11 @@ class Status:
             alarms=Counter(view.priority for view in self._engine.active_alarms()),
             devices=Counter(str(view.status) for view in self._engine.presence()),
         )
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file, 0 where there is none (a WAL after a checkpoint)."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0

@@ -30,12 +30,9 @@ def run(site: Path, log_level: str) -> None:
     _log_to_stderr(log_level)
     from edgegw.app.gateway import Gateway
     from edgegw.clock import SystemClock
-    from edgegw.config.check import plan_site
-    from edgegw.config.loader import read_site
-    from edgegw.profiles.loader import ProfileLibrary
+    from edgegw.config.site import open_site
 
-    loaded = read_site(site)
-    plan = plan_site(loaded, ProfileLibrary)
+    plan = open_site(site, os.environ)
     for warning in plan.warnings:
         logging.getLogger("edgegw.config").warning("%s", warning)
     gateway = Gateway(plan, SystemClock(assume_synced=plan.gateway.assume_clock_synced))
