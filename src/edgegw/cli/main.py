@@ -5,6 +5,7 @@ Must not know: what a subcommand does; `edgegw --help` imports none of them.
 """
 
 import os
+import select
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -119,7 +120,7 @@ def main(args: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except BrokenPipeError:
         # A socket can break too, and that would be a defect worth its traceback: only stdout's breakage is quiet.
-        if _stdout_works():
+        if not _stdout_broken():
             raise
         return EXIT_BROKEN_PIPE
     return code
@@ -144,13 +145,17 @@ def _run(args: list[str]) -> int:
         return EXIT_INTERRUPTED
 
 
-def _stdout_works() -> bool:
+def _stdout_broken() -> bool:
+    """Whether nobody reads our output any more; then what is still buffered goes nowhere instead of raising at exit."""
     try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # What is still buffered would raise again when the interpreter flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        fd = sys.stdout.fileno()
+    except (OSError, ValueError):  # captured or closed: not a pipe
         return False
+    poller = select.poll()
+    poller.register(fd, 0)  # POLLERR comes unasked, on a pipe once its reading end is closed
+    if not any(event & select.POLLERR for _, event in poller.poll(0)):
+        return False
+    os.dup2(os.open(os.devnull, os.O_WRONLY), fd)
     return True
 
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel, BeforeValidator
 from pydantic.fields import FieldInfo
 
-from edgegw.config.schema import Secret, Site, parse_size
+from edgegw.config.schema import Site, parse_size
 from edgegw.profiles.fields import Text, parse_duration, parse_hex
 from edgegw.profiles.schema import Profile
 
@@ -99,7 +99,8 @@ def _table(model: type[BaseModel]) -> str:
         "|---|---|---|---|",
     ]
     for name, info in model.model_fields.items():
-        cells = (f"`{info.alias or name}`", _kind(info.annotation, info), _default(info), told.get(name, ""))
+        meaning = told.get(name, "which kind this is" if name == "kind" else "")
+        cells = (f"`{info.alias or name}`", _kind(info.annotation, info), _default(info), meaning)
         rows.append("| " + " | ".join(c.replace("|", "\\|") for c in cells) + " |")
     return "\n".join(rows)
 
@@ -139,11 +140,9 @@ def _kind(annotation: Any, info: FieldInfo | None = None) -> str:  # noqa: ANN40
     if origin is tuple:
         return f"list of {_kind(args[0])}"
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return (
-            f"[{_heading(annotation).split(' (')[0]}]"
-            if annotation not in (Secret, Text)
-            else f"[{annotation.__name__}]"
-        )
+        heading = _heading(annotation)
+        linked = f"[{heading}](#{heading.lower().replace(' ', '-')})"
+        return f"text or {linked}" if annotation is Text else linked
     words = {str: "text", int: "whole number", float: "number", bool: "`true`, `false`", object: "as there"}
     return _bounded(words.get(annotation, "any"), metadata)
 

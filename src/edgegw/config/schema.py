@@ -28,7 +28,8 @@ def parse_size(value: object) -> int:
     raise ValueError(f"not a size: {value!r}; write for example 64KiB, 512MiB, 2GiB")
 
 
-Size = Annotated[int, BeforeValidator(parse_size, json_schema_input_type=int | str)]
+_SizeText = Annotated[str, Field(pattern=r"^\s*[0-9]+\s*(KiB|MiB|GiB)\s*$")]
+Size = Annotated[int, BeforeValidator(parse_size, json_schema_input_type=int | _SizeText)]
 _FORMAT = re.compile(r"[78][NEO][12]\Z")
 
 
@@ -140,13 +141,13 @@ class MqttLink(Strict):
         host, port: where the broker is.
         version: in quotes: "5", or "3.1.1" for old brokers.
         client_id: the broker keeps our session under it; ``edgegw-<gateway>-<link>`` if not given.
-        username: and password: the broker's account.
+        username: the broker's account.
         password: a reference, see Secret.
         tls: an empty section (``tls: {}``) is TLS with the system's authorities.
         keepalive: how often both sides tell that they are there.
         session_expiry: how long the broker keeps our session while we are away (MQTT 5).
         receive_maximum: unacknowledged messages the broker may have in flight to us (MQTT 5); bounds memory.
-        will_topic: where the broker announces our death (retained ``online``/``offline``); None for none.
+        will_topic: where the broker announces our death (retained ``online``/``offline``); none if not given.
     """
 
     kind: Literal["mqtt"]
@@ -324,7 +325,7 @@ class MqttUpstream(Strict):
     Attributes:
         host, port: where the broker is.
         client_id: ``edgegw-<gateway>-up-<name>`` if not given.
-        username: and password: the broker's account.
+        username: the broker's account.
         password: a reference, see Secret.
         tls: an empty section (``tls: {}``) is TLS with the system's authorities.
         topic: template; ``{gateway}``, ``{lane}``, ``{type}``, ``{subject}`` are filled in.

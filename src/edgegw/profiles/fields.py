@@ -65,7 +65,12 @@ class Strict(BaseModel):
 
 
 class Text(Strict):
-    """A text an operator reads, in both languages. In a file also a plain string, meant for both."""
+    """A text an operator reads, in both languages. In a file also a plain string, meant for both.
+
+    Attributes:
+        zh: in Chinese.
+        en: in English.
+    """
 
     zh: str
     en: str

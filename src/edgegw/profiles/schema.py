@@ -65,6 +65,7 @@ class Condition(Strict):
 
     Attributes:
         above, below: holds beyond the limit, and until the value is back by `hysteresis` (same unit as the point).
+        hysteresis: how far the value must be back before the condition is over; goes with above and below.
         equals, one_of: holds while the value is (one of) this.
         changed: holds for the moment the value differs from the one before.
         rate_above: holds while the value rises or falls faster than this per second.
@@ -100,6 +101,7 @@ class AlarmRule(Strict):
 
     Attributes:
         point: the point watched; not given for `offline`.
+        when: the condition, see Condition.
         hold: the condition must hold this long before the alarm is raised (``for`` in the file).
         clear_after: the condition must be gone this long before it is cleared; this is the debounce.
         priority: P1 (most urgent) to P4.
@@ -146,6 +148,8 @@ class Report(Strict):
     Attributes:
         on_change: record only when the value differs from the last one recorded.
         deadband: and differs by at least this much (same unit as the point).
+        min_interval: no two records of a point closer than this.
+        max_interval: a record at least this often, changed or not.
     """
 
     on_change: bool = False
