@@ -61,7 +61,7 @@ def _locate(error: ErrorDetails, data: object) -> tuple[Loc, bool]:
         found = _walk(parts[:-1], here)
         return (*found, parts[-1]), True
     path.extend(_walk(parts, here))
-    return tuple(path), error["type"] == "extra_forbidden"
+    return tuple(path), error["type"] in {"extra_forbidden", "union_tag_not_found"}
 
 
 def _walk(parts: Sequence[str | int], here: Any) -> Loc:  # noqa: ANN401 - plain YAML data of any shape

@@ -1,0 +1,123 @@
+"""Registers: every type and order there and back, exact decimals."""
+
+import math
+import struct
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgegw.codec import registers
+from edgegw.errors import DecodeError
+
+ORDERS = ("ABCD", "CDAB", "BADC", "DCBA")
+VALUES = {kind: st.integers(*limits) for kind, limits in registers.INT_RANGES.items()} | {
+    "float32": st.floats(width=32, allow_nan=False, allow_infinity=False),
+    "float64": st.floats(allow_nan=False, allow_infinity=False),
+    "bool": st.booleans(),
+}
+
+
+@given(st.data(), st.sampled_from(sorted(VALUES)), st.sampled_from(ORDERS))
+def test_round_trip(data, kind, order):
+    value = data.draw(VALUES[kind])
+    words = registers.encode(value, kind, order)
+    assert len(words) == registers.SIZES[kind]
+    assert all(0 <= word <= 0xFFFF for word in words)
+    back = registers.decode(words, kind, order)
+    assert type(back) is type(value)
+    assert registers.encode(back, kind, order) == words  # the same float32, in fewer digits
+
+
+@pytest.mark.parametrize(
+    ("order", "words"),
+    [("ABCD", (0x0102, 0x0304)), ("CDAB", (0x0304, 0x0102)), ("BADC", (0x0201, 0x0403)), ("DCBA", (0x0403, 0x0201))],
+)
+def test_orders_by_name(order, words):
+    assert registers.decode(words, "uint32", order) == 0x01020304
+
+
+def test_sixty_four_bits_follow_the_same_questions():
+    assert registers.decode((4, 3, 2, 1), "uint64", "CDAB") == 0x0001_0002_0003_0004
+    assert registers.decode((0x0100, 0x0200, 0x0300, 0x0400), "uint64", "BADC") == 0x0001_0002_0003_0004
+
+
+@pytest.mark.parametrize(
+    ("word", "value"),
+    [
+        (0x42F6E979, 123.456),
+        (0x3DCCCCCD, 0.1),
+        (0x43663333, 230.2),
+        (0x43663334, 230.20001),
+        (0x7F7FFFFF, 3.4028235e38),
+    ],
+)
+def test_float32_in_the_fewest_digits(word, value):
+    assert registers.decode((word >> 16, word & 0xFFFF), "float32") == value
+
+
+@given(st.floats(width=32, allow_nan=False, allow_infinity=False))
+def test_shortest_is_the_same_float32_and_no_longer(value):
+    short = registers.shortest32(value)
+    assert struct.pack(">f", short) == struct.pack(">f", value)
+    assert len(Decimal(repr(short)).normalize().as_tuple().digits) <= 9
+
+
+@pytest.mark.parametrize("words", [(0x7FC0, 0), (0x7F80, 0), (0xFF80, 0)])
+def test_no_number(words):
+    with pytest.raises(DecodeError) as caught:
+        registers.decode(words, "float32")
+    assert caught.value.reason == "not-finite"
+
+
+def test_bool_is_zero_or_one():
+    with pytest.raises(DecodeError) as caught:
+        registers.decode((2,), "bool")
+    assert caught.value.reason == "out-of-range"
+
+
+@given(st.integers(0, 0xFFFF), st.integers(0, 15))
+def test_bits(word, number):
+    assert registers.bit(word, number) == (f"{word:016b}"[15 - number] == "1")
+
+
+def test_text():
+    assert registers.text((0x4142, 0x4300)) == "ABC"
+    assert registers.text((0x4241, 0x0043), "BADC") == "ABC"
+    assert registers.text((0xE4B8, 0xAD20)) == "中"
+    with pytest.raises(DecodeError) as caught:
+        registers.text((0xFFFE,))
+    assert caught.value.reason == "bad-text"
+
+
+class TestScaling:
+    @pytest.mark.parametrize(
+        ("raw", "scale", "offset", "value"),
+        [(236, 0.1, 0, 23.6), (3, 0.1, 0, 0.3), (2302, 0.1, 0, 230.2), (7, 0.01, -40, -39.93), (5, 10, 1, 51),
+         (2302.0, 0.1, 0, 230.2), (1.1, 3, 0, 3.3), (0.1, 1, 0.2, 0.3), (-55, 0.1, 0, -5.5)],
+    )  # fmt: skip
+    def test_as_on_paper(self, raw, scale, offset, value):
+        scaled = registers.scaler(scale, offset)
+        assert scaled is not None
+        assert scaled(raw) == value
+
+    def test_nothing_to_do(self):
+        assert registers.scaler(1, 0) is None
+        assert registers.scaler(1.0, 0.0) is None
+
+    def test_whole_stays_whole(self):
+        scaled = registers.scaler(10, 5.0)
+        assert scaled is not None
+        assert type(scaled(3)) is int
+
+    @given(
+        st.integers(-(2**63), 2**64),
+        st.sampled_from((0.1, 0.01, 0.001, 0.5, 0.0001, 10, 3.6)),
+        st.sampled_from((0, -40, 0.5)),
+    )
+    def test_is_the_nearest_float_to_the_decimal(self, raw, scale, offset):
+        scaled = registers.scaler(scale, offset)
+        assert scaled is not None
+        assert scaled(raw) == float(Decimal(raw) * Decimal(str(scale)) + Decimal(str(offset)))
+        assert math.isfinite(scaled(raw))

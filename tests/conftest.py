@@ -1,0 +1,30 @@
+"""What holds for every test: how many examples Hypothesis tries, and who may open sockets.
+
+Files named test_*_io.py, and everything under tests/e2e, may use the network (loopback); all other tests run without it: a
+unit test that connects somewhere fails. Unix sockets stay allowed, asyncio's event loop wakes itself through one.
+"""
+
+import os
+
+import pytest
+from hypothesis import HealthCheck, settings
+from pytest_socket import disable_socket, enable_socket
+
+settings.register_profile("quick", max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("fuzz", max_examples=2_000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+
+def _may_use_network(item: pytest.Item) -> bool:
+    return item.path.stem.endswith("_io") or "e2e" in item.path.parts or item.path.stem.endswith("_e2e")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if not _may_use_network(item):
+        disable_socket(allow_unix_socket=True)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    enable_socket()
