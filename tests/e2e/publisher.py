@@ -48,7 +48,7 @@ class Publisher:
 
 def send(port: int, topic: str, *payloads: str | bytes, retain: bool = False) -> None:
     """Publish a few messages at QoS 1 and wait until the broker has them."""
-    client = mqtt.Client(CallbackAPIVersion.VERSION2)
+    client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
     connected = threading.Event()
     client.on_connect = lambda *_: connected.set()
     client.connect("127.0.0.1", port)
