@@ -187,3 +187,12 @@ def test_an_offline_rule_newer_than_the_silence(kit) -> None:
     box.restart()
     box.restart()
     assert box.told() == ["raised"]
+
+
+def test_a_rule_that_became_an_offline_rule_does_not_stay_active(kit) -> None:
+    box = kit.Box(kit.device(rules={"gone": kit.rule("state", {"equals": "lost"})}))
+    box.read({"state": "lost"})
+    box.devices = (kit.device(rules={"gone": kit.rule(None, {"offline": True})}),)
+    box.restart()
+    box.wait(5)
+    assert box.told() == ["raised", "cleared"]

@@ -12,7 +12,7 @@ from edgegw.model import Event, Instant, Labels, Lane, Reading
 from edgegw.profiles.schema import AlarmRule, Report
 from edgegw.rules.alarm_state import AlarmSpec, AlarmState
 from edgegw.rules.events import NS_PER_S, READING, DeviceRef, Draft, Location, ReadingData, encode
-from edgegw.rules.presence import OFFLINE, Presence, PresenceState
+from edgegw.rules.presence import OFFLINE, UNKNOWN, Presence, PresenceState
 from edgegw.rules.report import make_reporter
 from edgegw.rules.timers import Timers
 from edgegw.rules.watch import OfflineWatch, Watch, make_watch
@@ -119,8 +119,10 @@ class Device:
 
     def begin(self, now: Instant, draft: Draft) -> None:
         """Once at start: bring restored alarms into line with the site as it is now."""
+        status = self.presence.status
+        offline = None if status == UNKNOWN else status == OFFLINE
         for watch in self.watches:
-            watch.begin(now, draft, offline=self.presence.status == OFFLINE)
+            watch.begin(now, draft, offline=offline)
         self.arm()
 
     def alive(self, reason: str, at: Instant, draft: Draft) -> None:

@@ -62,8 +62,8 @@ class Watch:
             seen["threshold"] = self.compiled.threshold
         return seen
 
-    def begin(self, now: Instant, draft: Draft, *, offline: bool) -> None:
-        """Once at start, with states restored."""
+    def begin(self, now: Instant, draft: Draft, *, offline: bool | None) -> None:
+        """Once at start, with states restored. `offline`: whether the device is, None: unknown."""
         del offline
         self.alarm.amend(None, now, draft)
 
@@ -99,7 +99,7 @@ class PulseWatch(Watch):
             self.reading = reading
             self.alarm.pulse(self.evidence(), at, draft)
 
-    def begin(self, now: Instant, draft: Draft, *, offline: bool) -> None:
+    def begin(self, now: Instant, draft: Draft, *, offline: bool | None) -> None:
         """See Watch.begin."""
         self.alarm.rest(now, draft)
         super().begin(now, draft, offline=offline)
@@ -206,11 +206,11 @@ class OfflineWatch(Watch):
         if offline is not self.alarm.holding:
             self.alarm.see(holds=offline, evidence={**self.evidence(), "reason": reason}, at=at, draft=draft)
 
-    def begin(self, now: Instant, draft: Draft, *, offline: bool) -> None:
-        """See Watch.begin. The rule may be newer than the silence."""
+    def begin(self, now: Instant, draft: Draft, *, offline: bool | None) -> None:
+        """See Watch.begin. The rule may be newer than what is known of the device."""
         super().begin(now, draft, offline=offline)
-        if offline:
-            self.presence(now, draft, offline=True, reason="restored")
+        if offline is not None:
+            self.presence(now, draft, offline=offline, reason="restored")
 
 
 def make_watch(rule: AlarmRule, spec: AlarmSpec, language: str, stored: AlarmState | None, now: Instant) -> Watch:
