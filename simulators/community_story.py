@@ -78,6 +78,7 @@ SCENES: tuple[Scene, ...] = (
     Scene(8.0, "meter-silent", lambda town: town.mute(silent=True)),
     Scene(10.0, "code", lambda town: town.code()),
     Scene(12.0, "door-closes", lambda town: town.door(is_open=False)),
+    Scene(13.0, "meter-answers", lambda town: town.mute(silent=False)),
     Scene(14.0, "sump-high", lambda town: town.flood(high=True)),
     Scene(16.0, "power-room-cool", lambda town: town.heat(hot=False)),
     Scene(18.0, "smoke", lambda town: town.smoke(present=True)),
@@ -85,7 +86,6 @@ SCENES: tuple[Scene, ...] = (
     Scene(22.0, "smoke-gone", lambda town: town.smoke(present=False)),
     Scene(23.0, "sump-low", lambda town: town.flood(high=False)),
     Scene(25.0, "lift-well", lambda town: town.lift(fault=False)),
-    Scene(26.0, "meter-answers", lambda town: town.mute(silent=False)),
     Scene(30.0, "card", lambda town: town.card()),
     Scene(33.0, "leak", lambda town: town.leak()),
 )

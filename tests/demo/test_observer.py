@@ -43,14 +43,14 @@ def test_a_device_that_never_spoke_is_shown_as_unknown() -> None:
     )
 
 
-def test_readings_are_shown_newest_first_and_counted_per_link_and_device() -> None:
+def test_readings_keep_their_order_the_dull_ones_last_and_are_counted_per_link_and_device() -> None:
     observer = Observer(CAST)
-    observer.take(reading(1, temperature=21.53, battery=80), 5.0)
+    observer.take(reading(1, battery=80, temperature=21.53, leak=False), 5.0)
     observer.take(reading(2, battery=79), 6.0)
     seen = observer.devices["leak-1203"]
-    assert seen.values == {"battery": "79 ℃", "temperature": "21.53 ℃"}
+    assert list(seen.values.items()) == [("temperature", "21.53 ℃"), ("leak", "✗ ℃"), ("battery", "79 ℃")]
     assert (seen.state, seen.at_s) == ("online", 6.0)
-    assert (observer.readings["zigbee"], observer.messages["leak-1203"]) == (3, 2)
+    assert (observer.readings["zigbee"], observer.messages["leak-1203"]) == (4, 2)
 
 
 def test_an_event_given_twice_changes_nothing() -> None:

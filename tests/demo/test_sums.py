@@ -50,7 +50,7 @@ def test_the_summary_for_a_person_names_every_problem() -> None:
         ok=False,
         problems=problems,
     )
-    text = "\n".join(plain(summary))
-    assert "3 lost" in text
+    text = "\n".join(plain(summary, str))
+    assert "lost 3" in text
     assert "! 3 records committed" in text
     assert "response door" not in text  # nothing was measured there

@@ -17,6 +17,9 @@ ACTIVE_LIMIT = 500
 """Active alarms that are kept; a demo has a dozen."""
 
 
+LESS_TOLD = frozenset({"linkquality", "battery"})
+"""Points that say little about the world; shown after the others."""
+
 TIMES_KEPT = 10_000
 """Latest response times that the desk's quantiles are made of."""
 
@@ -132,7 +135,10 @@ class Observer:
         if seen.state == "unknown":
             seen.state = "online"
         fresh = {str(r["point"]): told(r.get("value"), r.get("unit")) for r in readings if "point" in r}
-        seen.values = fresh | {point: text for point, text in seen.values.items() if point not in fresh}
+        merged = seen.values | fresh
+        seen.values = dict(
+            sorted(merged.items(), key=lambda item: item[0] in LESS_TOLD)
+        )  # stable: points keep their order
 
     def _alarm(self, kind: str, data: Mapping[str, object], now_s: float) -> None:
         key = str(data.get("dedup_key"))

@@ -253,7 +253,7 @@ class Play:
         if self._options.as_json:
             self._out(json.dumps(msgspec.to_builtins(summary), ensure_ascii=False))
         else:
-            self._out("\n".join(sums.plain(summary)))
+            self._out("\n".join(sums.plain(summary, self._words)))
             lost = "records were lost" if summary.records.lost else "nothing was lost"
             self._out(self._words(lost if summary.records.committed else "nothing moved"))
         return EXIT_OK if summary.ok else EXIT_LOST

@@ -72,18 +72,19 @@ def draw(view: View, words: Words, *, width: int, height: int) -> RenderableType
     layout["middle"].split_row(
         Layout(_devices(view, words, room - 3, places=width >= NARROW), ratio=11), Layout(right, ratio=9)
     )
-    boxes = [Layout(_responses(view, words), ratio=7), Layout(_buffer(view, words), ratio=8)]
-    layout["numbers"].split_row(*boxes if small else [Layout(_links(view, words), ratio=9), *boxes])
+    boxes = [Layout(_responses(view, words), ratio=8), Layout(_buffer(view, words), ratio=7)]
+    layout["numbers"].split_row(*boxes if small else [Layout(_links(view, words), ratio=7), *boxes])
     return layout
 
 
 def _header(view: View, words: Words) -> RenderableType:
-    title = Text("edgegw demo", "bold")
+    title = Text("edgegw demo", "bold", no_wrap=True, overflow="ellipsis")
     title.append(f"  {words('A residential community, its gateway and its ticket desk')}", "none")
-    title.append(f"   {words('running')} {clock(view.elapsed_s)}", "dim")
+    title.append(f"   {words('running')} {clock(view.elapsed_s)}   ", "dim")
     where = Text(no_wrap=True, overflow="ellipsis")
     for name, address in view.addresses:
-        where.append(f"{words(name)} ", "dim").append(address, "underline cyan").append("   ")
+        line = where if address.startswith("http") else title
+        line.append(f"{words(name)} ", "dim").append(address, "underline cyan").append("   ")
     return Panel(Group(title, where), border_style="blue", padding=(0, 1))
 
 
@@ -182,7 +183,7 @@ def _links(view: View, words: Words) -> RenderableType:
 
 
 def _responses(view: View, words: Words) -> RenderableType:
-    table = Table(box=None, expand=True, padding=(0, 1), header_style="dim")
+    table = Table(box=None, expand=True, padding=(0, 1, 0, 0), header_style="dim")
     table.add_column(words("response"), no_wrap=True)
     for name in ("count", "p50", "p99", "max"):
         table.add_column(words(name), justify="right", no_wrap=True)
@@ -236,7 +237,7 @@ def _footer(view: View, words: Words) -> RenderableType:
 
 
 def millis(value: float | None) -> str:
-    """``4.2 ms``, ``1.3 s``."""
+    """``4.2 ms``, ``1.3 s``, short enough for a narrow column."""
     if value is None:
         return "—"
     return f"{value:.1f} ms" if value < 1000 else f"{value / 1000:.1f} s"

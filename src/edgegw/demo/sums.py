@@ -4,7 +4,7 @@ Owns: the summary's shape, what counts as lost, when the demo was fine.
 Must not know: where the numbers were read.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
@@ -106,22 +106,26 @@ def judge(w: Witnesses) -> tuple[Records, tuple[str, ...]]:
     return Records(committed, accepted, lost, w.waiting, w.refused), tuple(problems)
 
 
-def plain(summary: Summary) -> Sequence[str]:
-    """The summary as a few lines for a person (English; the numbers are what matters)."""
+def plain(summary: Summary, words: Callable[[str], str]) -> Sequence[str]:
+    """The summary as a few lines for a person; `words` puts what is not a number into their language."""
     r = summary.records
     lines = [
-        f"{name:<12} {link.kind:<12} {link.messages:>7} messages {link.readings:>7} readings"
+        f"{name:<14}{link.kind:<14}{words('messages')} {link.messages:<7} {words('readings')} {link.readings}"
         for name, link in summary.links.items()
     ]
-    lines.append(
-        f"alarms: {summary.alarms['raised']} raised, {summary.alarms['cleared']} cleared"
-        f" · tickets: {summary.tickets['opened']} opened, {summary.tickets['resolved']} resolved"
-    )
     lines += [
-        f"response {path}: {x.count} · p50 {x.p50_ms} ms · p99 {x.p99_ms} ms · max {x.max_ms} ms"
+        f"{words('response')} {words(path)}: {x.count} · p50 {x.p50_ms} ms · p99 {x.p99_ms} ms · max {x.max_ms} ms"
         for path, x in summary.responses.items()
         if x.count
     ]
-    lines.append(f"records: {r.committed} committed · {r.accepted} accepted · {r.lost} lost")
-    lines += [f"! {problem}" for problem in summary.problems]
-    return lines
+    figures = {
+        "raised": summary.alarms["raised"],
+        "cleared": summary.alarms["cleared"],
+        "opened": summary.tickets["opened"],
+        "resolved": summary.tickets["resolved"],
+        "committed": r.committed,
+        "accepted": r.accepted,
+        "lost": r.lost,
+    }
+    lines.append(" · ".join(f"{words(name)} {figure}" for name, figure in figures.items()))
+    return [*lines, *(f"! {problem}" for problem in summary.problems)]
