@@ -251,7 +251,9 @@ class _Builder:
     def key(self, event: _Event, value: object, trouble: str | None) -> None:
         mark = event.start_mark
         if trouble:
-            self.problem(mark, f"as a key, {trouble}")
+            self.problem(
+                mark, f'unquoted {event.value} as a key: YAML readers disagree; write "{event.value}" in quotes'
+            )
         elif not event.style and event.value == "<<":
             self.problem(mark, "merge keys (<<) are not used here: write the keys out")
         elif not isinstance(value, str):

@@ -1,0 +1,75 @@
+"""Every shipped profile passes its samples, and every published frame of its device is one of them."""
+
+import pytest
+
+from edgegw.profiles.loader import ProfileLibrary
+from edgegw.profiles.plan import poll_plan
+
+NAMES = ProfileLibrary().names()
+
+PUBLISHED = {
+    "aqara/sjcgq11lm": ['{"battery":"80.00","voltage":2900,"linkquality":0,"temperature":27.35,"water_leak":true}'],
+    "aqara/jtyj-gd-01lm-bw": ['{"battery":100,"voltage":3115,"smoke_density":2,"linkquality":94,"smoke":false}'],
+    "zigbee2mqtt/button": [
+        '{"action":"emergency","battery":null,"linkquality":90}',
+        '{"action":""}',
+        '{"action":null}',
+    ],
+    "shelly/plug-s-gen3": [
+        '{"src":"shellyplugsg3-28372f2c745c","method":"NotifyStatus","params":{"ts":1773420285,"switch:0":{"apower":73.2,"voltage":235.0,"current":0.372,"aenergy":{"total":2067.124}}}}',
+    ],
+    "tasmota/relay": [
+        '{"Time":"2024-02-24T22:20:38","UptimeSec":611,"POWER":"OFF","Wifi":{"RSSI":44,"Signal":-78}}',
+        '{"Time":"2024-02-24T22:20:38","Switch1":"ON"}',
+        '{"POWER":"ON"}',
+    ],
+    "eastron/sdm120": ["01040000000271CB", "010404436633341B38"],
+    "generic/xy-md02": ["010400010001600A", "010404013102222ACE"],
+    "generic/rs485-smoke": ["01030002000125CA"],
+    "generic/rs485-level": ["0203000000018439", "020302001FBD8C"],
+    "waveshare/modbus-rtu-relay-8ch": ["01050000FF008C3A", "0101000000083DCC", "0105020000324DA7"],
+    "generic/rdm6300": ["0231303030383646343434323603"],
+    "generic/em4100-binary": ["020A0206008E6D5DB003"],
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_samples_pass(name):
+    profile = ProfileLibrary().get(name)  # raises if one fails
+    assert profile.source
+    assert profile.description
+    assert all(sample.source for sample in profile.samples)
+    read = {point for sample in profile.samples for point in sample.readings or {}}
+    assert read == set(profile.points), "a point no sample shows"
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_published_frames_are_samples(name):
+    used = set()
+    for sample in ProfileLibrary().get(name).samples:
+        used |= {sample.payload, *(b.hex().upper() for b in (sample.hex, sample.request) if b)}
+    assert set(PUBLISHED[name]) <= used
+
+
+def test_at_least_two_a_link():
+    links = [ProfileLibrary().get(name).link for name in NAMES]
+    assert all(links.count(link) >= 2 for link in ("mqtt", "modbus", "serial"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_titles_in_both_languages_and_blocks_shown_by_samples(name):
+    profile = ProfileLibrary().get(name)
+    for alarm in profile.alarms.values():
+        assert alarm.title.zh != alarm.title.en
+        for text in (alarm.title.zh, alarm.title.en):
+            text.format(device="d", location="l", value=1, unit="V")
+    for block in poll_plan(profile):
+        asked = [s.request for s in profile.samples if s.request]
+        wanted = block.address.to_bytes(2) + block.count.to_bytes(2)
+        assert any(request[2:6] == wanted for request in asked), f"no sample of {block}"
+
+
+def test_a_contact_that_is_true_is_closed():
+    sample = next(s for s in ProfileLibrary().get("aqara/mccgq11lm").samples if '"contact":true' in (s.payload or ""))
+    assert sample.readings is not None
+    assert sample.readings["open"] is False
