@@ -15,11 +15,9 @@ from sqlalchemy import Table, insert
 from edgegw.model import Event
 from edgegw.store.engine import Db, compiled
 
-MOST_ROWS = 512
-"""Rows in one statement: 9 columns × 512 is far below SQLite's 32,766 parameters, and its program stays below 1 MB."""
-
-EXACT_ROWS = 8
-"""Up to here every size has its statement: small batches, the ones that wait for latency, take one step."""
+SIZES = (1000, 896, 768, 640, 512, 384, 256, 128, 64, 32, 16, 8, 7, 6, 5, 4, 3, 2, 1)
+"""Rows of the prepared statements: a full group of the pipeline and any small batch take one step, everything else at most five.
+9 columns × 1,000 rows stay far below SQLite's 32,766 parameters; each lane's statements take up to 4 MB once all were used."""
 
 COLUMNS = 9
 
@@ -66,11 +64,11 @@ class LaneInsert:
         done = 0
         left = len(events)
         while left:
-            step = left if left <= EXACT_ROWS else min(MOST_ROWS, 1 << (left.bit_length() - 1))
+            step = next(size for size in SIZES if size <= left)
             if done == 0 and step == left:
-                db.run(self.statement(step), flat)
+                db.hot(self.statement(step), flat)
             else:
-                db.run(self.statement(step), flat[done * COLUMNS : (done + step) * COLUMNS])
+                db.hot(self.statement(step), flat[done * COLUMNS : (done + step) * COLUMNS])
             done += step
             left -= step
         return size

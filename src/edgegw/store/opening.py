@@ -165,6 +165,8 @@ def _load(
     for name, number, seq in db.rows("SELECT upstream, lane, seq FROM cursor"):
         if (key := (name, Lane(number))) in known:
             session.cursors[key] = seq
+    session.claimed = tuple(lane for lane in Lane if session.claims[lane])
+    session.floors = session.floors_of(session.cursors)
     for number, boot_os, offset in db.rows("SELECT boot, os_boot, offset_ns FROM boot"):
         session.boots[number] = BootInfo(same=boot_os == os_boot, offset_ns=offset)
     for lane in Lane:

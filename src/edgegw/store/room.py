@@ -133,7 +133,7 @@ class Room:
     def _free_chunk(self, *, last_resort: bool) -> tuple[int, int]:
         session = self._s
         for lane in Lane:
-            if (floor := session.floor(lane)) > session.gone[lane] and (n := self._drain(lane, floor)):
+            if (floor := session.floors[lane]) > session.gone[lane] and (n := self._drain(lane, floor)):
                 return n, 0
         unclaimed: Sequence[Lane] = [lane for lane in reversed(Lane) if not session.claims[lane]] if last_resort else []
         for lane in (Lane.TELEMETRY, *unclaimed):

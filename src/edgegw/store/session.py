@@ -51,6 +51,9 @@ GAPS_KEPT = 1_000
 GAP_TYPE = "edgegw.gateway.gap"
 GAP_SUBJECT = "gateway"
 
+LANES = tuple(Lane)
+"""Iterating the enumeration itself costs more than what the loops do."""
+
 CursorKey = tuple[str, Lane]
 
 
@@ -117,6 +120,8 @@ class Session:
         self.next_gap = 1
         self.cursors: dict[CursorKey, int] = {}
         self.claims: tuple[tuple[str, ...], ...] = ((), (), (), ())  # per lane: its upstreams
+        self.claimed: tuple[Lane, ...] = ()  # the lanes that have any
+        self.floors = [0, 0, 0, 0]  # per lane: see `floors_of`
         self.gone = [0, 0, 0, 0]  # per lane: everything up to here is deleted
         self.gaps: dict[int, Gap] = {}
         self.announce: tuple[Event, ...] = ()  # the store's own events, to go with the next commit
@@ -129,10 +134,9 @@ class Session:
         self.unchecked = 0  # bytes inserted since the pages were last counted
         self.shedding = False
 
-    def floor(self, lane: Lane, cursors: Mapping[CursorKey, int] | None = None) -> int:
-        """Everything of the lane up to here was accepted by every upstream that takes the lane; 0 where none does."""
-        known = self.cursors if cursors is None else cursors
-        return min((known.get((upstream, lane), 0) for upstream in self.claims[lane]), default=0)
+    def floors_of(self, cursors: Mapping[CursorKey, int]) -> list[int]:
+        """Per lane: everything up to here was accepted by every upstream that takes the lane; 0 where none does."""
+        return [min((cursors.get((upstream, lane), 0) for upstream in self.claims[lane]), default=0) for lane in LANES]
 
     # --- one transaction ----------------------------------------------------------------------------------------------
 
@@ -166,7 +170,7 @@ class Session:
                 self.db.run(self.sql.put_boot, self.boot_row)
                 self.db.run(self.sql.drop_boots, (self.boot - BOOTS_KEPT,))
                 self.db.run(self.sql.drop_gaps, (self.next_gap - GAPS_KEPT,))
-            for lane in Lane:
+            for lane in LANES:
                 if events := lanes[lane]:
                     size = self.inserts[lane].write(self.db, events, seq, uid, self.boot)
                     blocks.append((lane, Block(seq, uid, events, size)))
@@ -177,7 +181,8 @@ class Session:
             self._states(work.batch)
             dead = self._dead(work.batch)
             cursors = self._cursors(work)
-            gone, more = self._deletes(cursors, tidy=work.tidy)
+            floors = self.floors if cursors is self.cursors else self.floors_of(cursors)
+            gone, more = self._deletes(floors, tidy=work.tidy)
             self.db.commit()
         except BaseException:
             self.db.rollback()
@@ -190,8 +195,7 @@ class Session:
         if grown is not None:
             self._keep_gap(grown)
         self._dead_kept(dead)
-        self.cursors = cursors
-        self.gone = gone
+        self.cursors, self.floors, self.gone = cursors, floors, gone
         self.unchecked += sum(block.size + 100 * len(block.events) for _, block in blocks)
         self.noted()
         if work.synced is not None:
@@ -202,9 +206,11 @@ class Session:
 
     def noted(self) -> None:
         """Move the high-water mark. A mark that cannot be written lags, which its invariant I3 allows."""
-        floors = [max(self.gone[lane], self.floor(lane)) for lane in Lane if self.claims[lane]]
+        low = 0
+        if self.claimed:
+            low = min(max(self.gone[lane], self.floors[lane]) for lane in self.claimed)
         with suppress(OSError):
-            self.mark.committed(self.next_seq - 1, min(floors, default=0))
+            self.mark.committed(self.next_seq - 1, low)
 
     def _announced(self, due: list[Gap], seq: int, grown: Gap | None) -> None:
         for number, gap in enumerate(due):
@@ -224,18 +230,18 @@ class Session:
     def _cursors(self, work: Work) -> dict[CursorKey, int]:
         if work.synced is not None:
             self.db.run(self.sql.put_offset, (work.synced.wall_ns - work.synced.mono_ns, self.os_boot))
-        cursors = dict(self.cursors)
-        moved = {k: v for k, v in work.cursors.items() if v > cursors.get(k, 0)}
+        moved = {k: v for k, v in work.cursors.items() if v > self.cursors.get(k, 0)}
+        cursors = self.cursors
         if moved:
             self.db.many(self.sql.put_cursor, [(upstream, int(lane), seq) for (upstream, lane), seq in moved.items()])
-            cursors.update(moved)
+            cursors = {**cursors, **moved}
         return cursors
 
-    def _deletes(self, cursors: Mapping[CursorKey, int], *, tidy: bool) -> tuple[list[int], bool]:
+    def _deletes(self, floors: list[int], *, tidy: bool) -> tuple[list[int], bool]:
         gone = list(self.gone)
         more = False
-        for lane in Lane:
-            floor = self.floor(lane, cursors)
+        for lane in LANES:
+            floor = floors[lane]
             if floor - gone[lane] >= (1 if tidy else DELETE_AT):
                 gone[lane] = self.delete_oldest(lane, floor, DELETE_ROWS)[0]
             more = more or floor > gone[lane]
