@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from edgegw.config.check import plan_site
 from edgegw.config.loader import load_site, read_site
-from edgegw.config.site import LocalFiles
+from edgegw.config.site import LocalFiles, open_site, secret_problems
 from edgegw.errors import ConfigError
 from edgegw.profiles.loader import ProfileLibrary
 from edgegw.yamlpos import MAX_BYTES
@@ -170,3 +170,48 @@ def test_any_value_in_any_place_gives_a_plan_or_a_config_error(tmp_path, data):
     path = tmp_path / "site.yaml"
     path.write_text(json.dumps(site), encoding="utf-8")
     plan_or_error(path)
+
+
+PARTS = """\
+gateway: {{id: g}}
+profiles: [{folder}]
+store: {{path: {store}}}
+links:
+  z: {{kind: mqtt, host: {host}, username: u, password: {{file: {file}}}, tls: {{ca: {ca}}}}}
+  s: {{kind: serial, port: {port}}}
+devices: {{d: {{link: z, profile: {profile}, address: {address}}}}}
+upstream: {{u: {{kind: http, url: {url}}}}}
+"""
+GOOD = {
+    "folder": f'"{Path(__file__).parent / "profiles"}"',
+    "store": "x.db",
+    "host": "h",
+    "file": "f",
+    "ca": "/etc/passwd",
+    "port": "/dev/x",
+    "profile": "acme/leak",
+    "address": "a",
+    "url": '"https://h/"',
+}
+ODD = [
+    "a\\0b",
+    "~nobody/x",
+    "/" + "a" * 5000,
+    "a/" + "b" * 5000,
+    "[",
+    "https://[::1",
+    "/.." * 3000,
+    "/" + "é" * 300,
+    "\\uFFFF",
+    " ",
+    "",
+]
+
+
+@pytest.mark.parametrize("part", GOOD)
+def test_odd_text_where_the_system_is_asked_is_no_traceback(tmp_path, part):
+    path = tmp_path / "site.yaml"
+    for odd in ODD:
+        path.write_text(PARTS.format(**(GOOD | {part: f'"{odd}"'})), encoding="utf-8")
+        with suppress(ConfigError):
+            secret_problems(open_site(path, {}), {})

@@ -128,8 +128,8 @@ class PartChecks:
 
     def _serial(self, at: Loc, name: str, link: ModbusRtuLink | SerialLink) -> None:
         port = link.port.strip()
-        if not port:
-            self._findings.error((*at, "port"), "port is empty; write the line's device, such as /dev/ttyUSB0")
+        if not port.isprintable() or not port:
+            self._findings.error((*at, "port"), f"not a port: {port!r}; write the line's device, such as /dev/ttyUSB0")
             return
         if not port.startswith(LINE_URLS):
             if not port.startswith("/"):
@@ -233,8 +233,8 @@ class PartChecks:
         store = site.store
         if store.reserve >= store.budget:
             self._findings.error(("store", "reserve"), "reserve must be smaller than budget")
-        if not store.path.strip():
-            self._findings.error(("store", "path"), "path is empty; leave it out for edgegw.db")
+        if not store.path.strip() or not store.path.isprintable():
+            self._findings.error(("store", "path"), f"not a path: {store.path!r}; leave it out for edgegw.db")
         elif self._files.is_dir(path):
             self._findings.error(
                 ("store", "path"), f"{path} is a folder; name a file in it, such as {path / 'edgegw.db'}"

@@ -270,7 +270,7 @@ class Device(Strict):
 
     name: str | None = None
     link: Slug
-    profile: str
+    profile: Annotated[str, Field(max_length=200)]
     address: Address | None = None
     labels: dict[Slug, str] = Field(default={})
     report: Report | None = None

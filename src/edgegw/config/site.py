@@ -22,15 +22,19 @@ class LocalFiles:
 
     def is_file(self, path: Path) -> bool:
         """See `Files.is_file`."""
-        return path.is_file() and os.access(path, os.R_OK)
+        # os.path, not Path: a name too long or with a NUL is simply not there.
+        return os.path.isfile(path) and os.access(path, os.R_OK)  # noqa: PTH113
 
     def is_dir(self, path: Path) -> bool:
         """See `Files.is_dir`."""
-        return path.is_dir()
+        return os.path.isdir(path)  # noqa: PTH112 - as above
 
     def real(self, path: Path) -> Path:
         """See `Files.real`."""
-        return Path(os.path.realpath(path))  # Path.resolve() raises on a loop of links
+        try:
+            return Path(os.path.realpath(path))  # Path.resolve() raises on a loop of links
+        except (OSError, ValueError):
+            return path
 
 
 def open_site(path: Path, env: Mapping[str, str]) -> SitePlan:
@@ -43,11 +47,12 @@ def open_site(path: Path, env: Mapping[str, str]) -> SitePlan:
         ConfigError: with every problem at once.
     """
     loaded = read_site(path)
+    files = LocalFiles()
     folders = [Path(os.path.normpath(loaded.base / folder)) for folder in loaded.site.profiles]
     # systemd separates several state directories by colons; the first is ours.
     state = env.get("STATE_DIRECTORY", "").split(":")[0]
-    library = ProfileLibrary(folders)
-    return plan_site(loaded, library, files=LocalFiles(), state=Path(state) if state else None)
+    library = ProfileLibrary([folder for folder in folders if files.is_dir(folder)])  # the check speaks of the others
+    return plan_site(loaded, library, files=files, state=Path(state) if state else None)
 
 
 def secret_problems(plan: SitePlan, env: Mapping[str, str]) -> list[str]:
