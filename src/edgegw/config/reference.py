@@ -13,7 +13,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel, BeforeValidator
 from pydantic.fields import FieldInfo
 
-from edgegw.config.schema import Site, parse_size
+from edgegw.config.fields import parse_size
+from edgegw.config.schema import Site
 from edgegw.profiles.fields import Text, parse_duration, parse_hex
 from edgegw.profiles.schema import Profile
 
