@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-ANSWER_BYTES = 64 * 1024
-"""How much of an answer is read: enough for a list of rejected ids, not for a page."""
+ANSWER_BYTES = 256 * 1024
+"""How much of an answer is read: enough for a thousand rejected ids with their reasons, whatever else a server sends."""
 
 DETAIL_CHARS = 200
 """How much of a refusal's body goes into the dead letter's detail."""
@@ -104,7 +104,7 @@ class HttpSender:
             return Retry("closed")
         try:
             async with self._session.post(self._url, data=batch, allow_redirects=False) as answer:
-                return answer.status, answer.headers.get("Retry-After"), await answer.content.read(ANSWER_BYTES)
+                return answer.status, answer.headers.get("Retry-After"), await _read(answer.content)
         except TimeoutError:
             return Retry("timeout")
         except aiohttp.ClientConnectorError:
@@ -112,6 +112,14 @@ class HttpSender:
         except (aiohttp.ClientError, OSError) as error:
             log.debug("upstream %s: %s", self._url, error)
             return Retry("no-answer")
+
+
+async def _read(content: "aiohttp.StreamReader") -> bytes:
+    """The body as far as `ANSWER_BYTES`; one `read` gives only what has arrived."""
+    body = bytearray()
+    while len(body) < ANSWER_BYTES and (piece := await content.read(ANSWER_BYTES - len(body))):
+        body += piece
+    return bytes(body)
 
 
 def _rejected(body: bytes) -> dict[str, str]:
