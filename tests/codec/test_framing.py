@@ -25,7 +25,7 @@ FRAMINGS = {
         kind="length", start=b"\x55\xaa", offset=3, size=2, order="little", adjust=6, max=40, idle="100ms"
     ),
     "stx-etx": StxEtxFraming(kind="stx-etx", max=14, idle="100ms"),
-    "stx-etx-long": StxEtxFraming(kind="stx-etx", stx=b"aba", etx=b"ab", max=14, idle="100ms"),
+    "stx-etx-long": StxEtxFraming(kind="stx-etx", stx=b"aba", etx=b"cc", max=14, idle="100ms"),
 }
 LIMITS = {
     "delimiter": 20,
@@ -39,7 +39,7 @@ LIMITS = {
 }
 
 TLV = b"\x55\xaa\x30\x02\x00hi\x00"
-MARKS = [CARD, EM, TLV, b"\x02", b"\x03", b"\r", b"\r\n", b"\x55\xaa", b"aba", b"ab", b"b"]
+MARKS = [CARD, EM, TLV, b"\x02", b"\x03", b"\r", b"\r\n", b"\x55\xaa", b"aba", b"ab", b"c", b"cc"]
 
 lumps = st.lists(st.one_of(st.sampled_from(MARKS), st.binary(max_size=12)), max_size=12)
 

@@ -119,5 +119,5 @@ class TestScaling:
     def test_is_the_nearest_float_to_the_decimal(self, raw, scale, offset):
         scaled = registers.scaler(scale, offset)
         assert scaled is not None
-        assert scaled(raw) == float(Decimal(raw) * Decimal(str(scale)) + Decimal(str(offset)))
+        assert float(scaled(raw)) == float(Decimal(raw) * Decimal(str(scale)) + Decimal(str(offset)))
         assert math.isfinite(scaled(raw))

@@ -182,8 +182,15 @@ def _mqtt(found: "Profile", topic: str | None, payload: str, retained: bool) -> 
     from edgegw.model import MqttPayload
     from edgegw.profiles.decode import compile_profile
 
-    data = Path(payload[1:]).read_bytes() if payload.startswith("@") else payload.encode(errors="surrogateescape")
+    data = _file(Path(payload[1:])) if payload.startswith("@") else payload.encode(errors="surrogateescape")
     return MqttPayload(topic or compile_profile(found, "device").topics()[0], data, retained)
+
+
+def _file(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise click.UsageError(f"{path}: {error.strerror or error}") from error
 
 
 def _address(found: "Profile", topic: str) -> str:

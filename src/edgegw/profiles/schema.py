@@ -272,6 +272,12 @@ class StxEtxFraming(Strict):
     max: Annotated[int, Field(ge=2, le=65536)] = 1024
     idle: Duration = 0.1
 
+    @model_validator(mode="after")
+    def _apart(self) -> "StxEtxFraming":
+        if set(self.stx) & set(self.etx):
+            raise ValueError("stx and etx must not share a byte: where a frame ends could not be told")
+        return self
+
 
 Framing = Annotated[DelimiterFraming | FixedFraming | LengthFraming | StxEtxFraming, Field(discriminator="kind")]
 
