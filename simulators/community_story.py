@@ -25,6 +25,10 @@ class Town(Protocol):
         """Water on the floor for a second, reported as true, true, false, false (a captured bounce)."""
         ...
 
+    async def dry(self) -> None:
+        """The floor is dry, and the sensor says so: a story may end in the middle of a leak."""
+        ...
+
     async def door(self, *, is_open: bool) -> None:
         """The unit door's contact."""
         ...
@@ -94,6 +98,7 @@ SCENES: tuple[Scene, ...] = (
 
 async def calm(town: Town) -> None:
     """Everything as it should be."""
+    await town.dry()
     await town.door(is_open=False)
     await town.smoke(present=False)
     await town.heat(hot=False)

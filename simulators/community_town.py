@@ -136,6 +136,10 @@ class SimulatedTown:
             self._report_leak(LEAKS[0], wet=wet)
             await asyncio.sleep(BOUNCE_S)
 
+    async def dry(self) -> None:
+        """See `Town.dry`."""
+        self._report_leak(LEAKS[0], wet=False)
+
     def _report_leak(self, device: str, *, wet: bool) -> None:
         self._bridge.state(
             device, battery="80.00", voltage=2900, temperature=self._near(22.0, 0.4), water_leak=wet

@@ -41,7 +41,14 @@ class _Duration(click.ParamType[float]):
 @click.option(
     "--language", type=click.Choice(["zh-CN", "en"]), default="zh-CN", show_default=True, help="Of screen and titles."
 )
-def demo(*, seconds: float | None, as_json: bool, keep: Path | None, port: int, language: str) -> int:
+@click.option(
+    "--broker",
+    type=click.Choice(["auto", "mosquitto", "rumqttd"]),
+    default="auto",
+    show_default=True,
+    help="rumqttd is the one from a wheel; it keeps nothing on disk.",
+)
+def demo(*, seconds: float | None, as_json: bool, keep: Path | None, port: int, language: str, broker: str) -> int:
     """Simulated devices on real links become tickets in a ticket desk. Pull any plug; nothing is lost.
 
     \b
@@ -53,7 +60,7 @@ def demo(*, seconds: float | None, as_json: bool, keep: Path | None, port: int, 
     if as_json and seconds is None:
         raise click.UsageError("--json needs --for, such as --for 30s")
     return run(
-        Options(seconds=seconds, as_json=as_json, keep=keep, port=port, language=language),
+        Options(seconds=seconds, as_json=as_json, keep=keep, port=port, language=language, broker=broker),
         out=click.echo,
         err=lambda line: click.echo(line, err=True),
     )

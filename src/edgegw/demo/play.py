@@ -63,6 +63,7 @@ class Options(msgspec.Struct, frozen=True):
     keep: Path | None = None
     port: int = 0
     language: str = "zh-CN"
+    broker: str = "auto"
 
 
 @contextlib.contextmanager
@@ -99,7 +100,7 @@ class Play:
         self._options = options
         self._folder = folder
         self._words = Words(options.language)
-        self.stage = Stage(folder, language=options.language, port=options.port, say=self._say)
+        self.stage = Stage(folder, language=options.language, port=options.port, broker=options.broker, say=self._say)
         self.watch = Watch(self.stage)
         self._end = asyncio.Event()
         self._pulls: set[asyncio.Task[None]] = set()

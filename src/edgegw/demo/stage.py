@@ -69,10 +69,11 @@ class Stage:
     Args:
         folder: where everything of the demo is kept.
         port: of the ticket desk, 0 for any free one.
+        broker: ``mosquitto``, ``rumqttd``, or ``auto``: mosquitto where it is installed.
         say: told what happens: a process's name and a text.
     """
 
-    def __init__(self, folder: Path, *, language: str, port: int, say: Callable[[str, str], None]) -> None:
+    def __init__(self, folder: Path, *, language: str, port: int, broker: str, say: Callable[[str, str], None]) -> None:
         self.folder = folder
         self._language = language
         self._say = say
@@ -82,8 +83,9 @@ class Stage:
         self.site = folder / "edgegw.yaml"
         self.cast = Cast({}, {})
         mosquitto = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
-        self.broker_kind = "mosquitto" if mosquitto else "rumqttd"
-        self.broker = self._broker(mosquitto)
+        if broker == "mosquitto" and mosquitto is None:
+            raise DemoError("broker", "mosquitto is not installed; leave --broker out to use the one that came along")
+        self.broker = self._broker(mosquitto if broker != "rumqttd" else None)
         self.desk = self._child("desk", "simulators.desk", "--port", str(self.at.desk), "--db", str(folder / "desk.db"))
         self.community = self._child(
             "community",
