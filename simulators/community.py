@@ -97,12 +97,12 @@ async def run(args: argparse.Namespace) -> None:
     ended = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
-    town = SimulatedTown(host, int(port), args.folder, input_port=args.input_port)
+    town = SimulatedTown(host, int(port), args.folder, input_port=args.input_port, wait_for=args.wait_for)
     await town.start()
     community = Community(town)
     work = [asyncio.create_task(town.run(), name="town")]
     try:
-        links, devices = links_of(town.places()), devices_of(args.language)
+        links, devices = links_of(town.places(), will_topic=args.wait_for), devices_of(args.language)
         print(json.dumps({"links": links, "devices": devices}, ensure_ascii=False), flush=True)
         if args.begin:
             await community.heard("begin")
@@ -128,6 +128,9 @@ def main() -> int:
     parser.add_argument("--folder", required=True, type=Path, help="where links to its serial ports are put")
     parser.add_argument("--language", choices=("zh-CN", "en"), default="zh-CN", help="of names and places")
     parser.add_argument("--input-port", type=int, default=0, help="TCP port of the input module; 0: any free one")
+    parser.add_argument(
+        "--wait-for", metavar="TOPIC", help="of the gateway's state: sensors publish once something stands there"
+    )
     parser.add_argument("--begin", action="store_true", help="begin the story at once")
     parser.add_argument("--alone", action="store_true", help="do not listen on stdin")
     try:

@@ -63,10 +63,11 @@ def _held_open() -> Section:
     return {"held-open": _rule("open", {"equals": True}, ("P3", "access"), title, **{"for": "3s"})}
 
 
-def links_of(places: Places) -> dict[str, Section]:
-    """The ``links`` section."""
+def links_of(places: Places, *, will_topic: str | None = None) -> dict[str, Section]:
+    """The ``links`` section. `will_topic`: where the gateway's state is to stand."""
+    zigbee: Section = {"kind": "mqtt", "host": places.mqtt_host, "port": places.mqtt_port, "client_id": "edgegw-demo"}
     return {
-        "zigbee": {"kind": "mqtt", "host": places.mqtt_host, "port": places.mqtt_port, "client_id": "edgegw-demo"},
+        "zigbee": zigbee | ({"will_topic": will_topic} if will_topic else {}),
         "rs485-power": {"kind": "modbus-rtu", "port": places.line, "baud": 9600, "format": "8N1"},
         "lift-room": {"kind": "modbus-tcp", "host": places.input_host, "port": places.input_port},
         "card-reader": {"kind": "serial", "port": places.card, "baud": 9600},

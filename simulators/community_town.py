@@ -62,12 +62,13 @@ class SimulatedTown:
         host, port: of the broker.
         folder: where the ports' links are put; the same again after a restart.
         input_port: of the input module; 0: any.
+        wait_for: topic of the gateway's state; see `Bridge`.
     """
 
-    def __init__(self, host: str, port: int, folder: Path, *, input_port: int = 0) -> None:
+    def __init__(self, host: str, port: int, folder: Path, *, input_port: int = 0, wait_for: str | None = None) -> None:
         self._dice = random.Random(1203)  # noqa: S311 - the same community every time
         self._host, self._port = host, port
-        self._bridge = Bridge(host, port)
+        self._bridge = Bridge(host, port, wait_for=wait_for)
         self._meters = [Sdm120(unit) for unit in range(1, METERS + 1)]
         self._totals = [1000.0 + 37 * n for n in range(METERS)]
         self._room = XyMd02(ROOM_UNIT, temperature=COOL_CEL, humidity=55.0)

@@ -2,6 +2,10 @@
 
 Owns: the connection to the broker, the queue while it is away, the payloads' shape.
 Must not know: the story. Payloads follow the captures in Zigbee2MQTT's documentation and issue 663.
+
+A broker without a disk forgets its subscribers when it restarts, and acknowledges what nobody will ever get. So after every
+connection the bridge waits until the gateway's state stands under its (retained) topic: at once where the broker kept it, whether
+the gateway is there or not; where the broker forgot everything, as soon as the gateway has subscribed again.
 """
 
 import asyncio
@@ -29,13 +33,17 @@ BASE = "zigbee2mqtt"
 class Bridge:
     """Publishes for its devices at QoS 1, one after the other, so that their order is that of the world.
 
+    Args:
+        wait_for: topic under which the gateway's state stands, retained; None: publish at once.
+
     Attributes:
         acknowledged: messages the broker has acknowledged, by device.
         dropped: messages given up because the queue was full.
     """
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, *, wait_for: str | None = None) -> None:
         self._host = host
+        self._wait_for = wait_for
         self._port = port
         self._queue: deque[tuple[str, str, bytes, bool]] = deque()
         self._more = asyncio.Event()
@@ -80,6 +88,9 @@ class Bridge:
                     keepalive=KEEPALIVE_S,
                     timeout=PUBLISH_WITHIN_S,
                 ) as client:
+                    if self._wait_for is not None:
+                        await client.subscribe(self._wait_for, qos=1)
+                        await anext(aiter(client.messages))
                     await self._publish(client)
             await asyncio.sleep(RECONNECT_S)
 

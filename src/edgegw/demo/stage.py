@@ -42,6 +42,9 @@ log_type warning
 """
 """0: no limit on queued messages (the default drops beyond 1,000 while it acknowledges them)."""
 
+GATEWAY_STATE = "edgegw/demo/state"
+"""MQTT topic of the gateway's ``online`` and ``offline``, retained."""
+
 PLUGS = {"b": "broker", "d": "desk", "g": "gateway"}
 """Keys of the processes that can be unplugged."""
 
@@ -87,6 +90,7 @@ class Stage:
             raise DemoError("broker", "mosquitto is not installed; leave --broker out to use the one that came along")
         self.broker = self._broker(mosquitto if broker != "rumqttd" else None)
         self.desk = self._child("desk", "simulators.desk", "--port", str(self.at.desk), "--db", str(folder / "desk.db"))
+        # What stands there tells the sensors that a broker which forgot everything has its subscriber again.
         self.community = self._child(
             "community",
             "simulators.community",
@@ -94,6 +98,8 @@ class Stage:
             f"{host}:{self.broker_port}",
             "--folder",
             str(folder),
+            "--wait-for",
+            GATEWAY_STATE,
             "--language",
             language,
         )
