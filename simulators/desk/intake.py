@@ -18,7 +18,9 @@ async def run(desk: Desk, host: str, port: int, topic: str, reply: str) -> None:
     """Until cancelled: take, commit, answer ``{"ids": [...]}``."""
     while True:
         try:
-            async with aiomqtt.Client(host, port, identifier="ticket-desk") as client:
+            async with aiomqtt.Client(
+                host, port, identifier="ticket-desk", protocol=aiomqtt.ProtocolVersion.V5
+            ) as client:
                 await client.subscribe(topic, qos=1)
                 async for message in client.messages:
                     try:

@@ -18,6 +18,10 @@ READ_BYTES = 65536
 MAX_PENDING_BYTES = 16 * 1024 * 1024
 """Unsent bytes after which the peer counts as stalled: far more than any window should hold."""
 
+QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
+"""Linux. A broker without TCP_NODELAY (mosquitto as shipped) holds its second PUBACK back until we acknowledge the first; with
+delayed acknowledgements that is 40 ms for every batch that waits for all its PUBACKs."""
+
 TLS_RETRY_S = 0.01
 """A TLS write that wants to read first is tried again on the next read, or after this."""
 
@@ -122,6 +126,8 @@ class Transport:
             return b""
         if not data:
             self._lose("closed-by-peer")
+        elif QUICKACK is not None:
+            self._sock.setsockopt(socket.IPPROTO_TCP, QUICKACK, 1)  # the kernel forgets it; asked for after every read
         return data
 
     def has_hidden(self) -> bool:

@@ -26,6 +26,9 @@ log = logging.getLogger(__name__)
 TOPICS_KEPT = 4096
 """Encoded topic names remembered; a template with {subject} has one per device and lane."""
 
+NOT_IN_TOPICS = str.maketrans("+#\0", "___")
+"""Wildcards and NUL may not stand in a topic that is published on; one odd subject must not stop a lane."""
+
 PENDING = -1
 """No answer yet."""
 
@@ -173,6 +176,7 @@ class MqttSender:
                 .replace("{lane}", lane.label)
                 .replace("{type}", record.type)
                 .replace("{subject}", record.subject)
+                .translate(NOT_IN_TOPICS)
             )
             field = self._topics[key] = topic_field(name)
         return field
