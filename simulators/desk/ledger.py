@@ -130,8 +130,8 @@ class Ledger:
         elif what == "raised":
             place, device = data.get("location"), data.get("device")
             self._db.execute(
-                "INSERT INTO ticket (dedup_key, state, priority, category, title, location, device, opened_ns, changed_ns, event_id,"
-                " data) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+                "INSERT INTO ticket (dedup_key, state, priority, category, title, location, device, opened_ns, changed_ns,"
+                " event_id, data) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
                 (
                     key,
                     OPEN,
@@ -160,10 +160,8 @@ class Ledger:
     def events(self, kind: str | None, after: int, limit: int) -> list[dict[str, Any]]:
         """Events in the order of their arrival, after an arrival number."""
         where, args = ("AND type=?", [kind]) if kind else ("", [])
-        statement = (
-            "SELECT id, arrival, received_ns, seq, source, type, subject, time, data FROM event"
-            f" WHERE arrival>? {where} ORDER BY arrival LIMIT ?"  # noqa: S608  # a fixed clause
-        )
+        columns = "id, arrival, received_ns, seq, source, type, subject, time, data"
+        statement = f"SELECT {columns} FROM event WHERE arrival>? {where} ORDER BY arrival LIMIT ?"  # noqa: S608  # a fixed clause
         rows = self._db.execute(statement, (after, *args, limit))
         names = ("id", "arrival", "received_ns", "seq", "source", "type", "subject", "time")
         return [dict(zip(names, row, strict=False)) | {"data": json.loads(row[8])} for row in rows]
