@@ -17,7 +17,7 @@ def run(*, quick: bool = False) -> list[Figure]:
     """Best of three, to leave out what the machine did meanwhile."""
     count = MESSAGES // 10 if quick else MESSAGES
     profile = ProfileLibrary().get("zigbee2mqtt/leak")
-    decoder = compile_profile(profile, "zigbee2mqtt/leak-0001")
+    decoder = compile_profile(profile, "leak-0001")
     clock = SystemClock()
     spec = DeviceSpec("d", "d", "l", {}, profile.alarms, profile.report, {}, profile.offline_after, "zigbee2mqtt/leak")
     engine = RuleEngine(gateway="g", language="en", devices=[spec], alarms={}, presence={}, now=clock.now())

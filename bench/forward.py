@@ -50,7 +50,7 @@ def _count(at: Path, near: int, far: int, topic: str, count: int) -> float:
     sink = Sink(at / "sub.txt", far, topic, count)
     gen = generate(near, count)
     try:
-        return sink.rate(600)
+        return sink.rate(150)
     finally:
         sink.stop()
         gen.kill()

@@ -25,7 +25,7 @@ def payload(number: int) -> bytes:
     """A sensor's message of 120 bytes, with values that change."""
     body = (
         f'{{"battery":{60 + number % 40},"voltage":{2900 + number % 100},"linkquality":{number % 255},'
-        f'"temperature":{20 + number % 97 / 10:.2f},"water_leak":false,"n":{number:08d}'
+        f'"temperature":{20 + number % 97 / 10:.2f},"water_leak":false,"n":{10_000_000 + number}'
     )
     return (body + ',"pad":"' + "x" * (120 - len(body) - 10) + '"}').encode()
 

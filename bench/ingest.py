@@ -68,7 +68,7 @@ def gateway(at: Path, count: int) -> tuple[float, dict[str, object]]:
             wait_until(lambda: metrics(control).get(MESSAGES, 0) > 0, "the first message", 30)
             began, seen = time.monotonic(), metrics(control)[MESSAGES]
             try:
-                wait_until(lambda: _all_in(control, count), "all messages to be committed", 600)
+                wait_until(lambda: _all_in(control, count), "all messages to be committed", 150)
             finally:
                 gen.kill()
                 gen.wait()

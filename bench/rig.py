@@ -104,7 +104,7 @@ def site(
             f"leak-{n:04d}": {
                 "link": "broker",
                 "profile": "zigbee2mqtt/leak",
-                "address": f"zigbee2mqtt/leak-{n:04d}",
+                "address": f"leak-{n:04d}",
                 "labels": {"building": str(n // 100), "room": str(n % 100)},
             }
             for n in range(devices)
@@ -127,11 +127,13 @@ def daemon(site_file: Path, control: int, **options: Any) -> Iterator[subprocess
                 raise RuntimeError(f"the daemon ended with {child.returncode}")
             try:
                 with urlopen(f"http://127.0.0.1:{control}/readyz", timeout=1) as answer:
-                    return bool(answer.status == 200)
+                    return not json.load(answer)["parts"]["links"][
+                        "down"
+                    ]  # subscribed, so nothing is published into the void
             except OSError:
                 return False
 
-        wait_until(ready, "the daemon's /readyz")
+        wait_until(ready, "the daemon and its links")
         yield child
 
 

@@ -258,6 +258,7 @@ class Pipeline:
                 await self._commit(Batch(batch.events, tuple(batch.states.values()), batch.dead))
             self._closed.popleft()
             self.settled += 1
+            self._retime.set()  # messages may have set timers; once a batch is often enough
             for ack, token in batch.acks:
                 ack(token)
             self._pending -= batch.messages

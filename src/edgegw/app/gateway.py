@@ -81,6 +81,7 @@ class Gateway:
         pipeline = Pipeline(
             store=store, decoders=compiled, rules=engine, clock=clock, observe=metrics.commit_seconds.observe
         )
+        self._forget_upstreams(engine, pipeline)
         deliveries = [self._delivery(name, store, engine, pipeline, metrics) for name in plan.upstream]
         links = [build.link(plan, of, compiled, sink=pipeline, clock=clock) for of in plan.links]
         supervisors = [Supervisor(one, sink=pipeline, clock=clock, counts=one.counts) for one in links]
@@ -135,19 +136,28 @@ class Gateway:
                 event.observe((now_mono_ns - record.mono_ns) / 1e9)
 
         def condition(upstream: str, reason: str | None) -> None:
-            pipeline.apply(
-                engine.condition(
-                    f"upstream-{upstream}",
-                    active=reason is not None,
-                    title=build.upstream_title(upstream),
-                    priority="P2",
-                    category="device",
-                    evidence={"upstream": upstream, "reason": reason},
-                    at=clock.now(),
-                )
-            )
+            self._upstream_condition(engine, pipeline, upstream, reason)
 
         return build.delivery(self._plan, name, store, clock=clock, on_accepted=accepted, on_condition=condition)
+
+    def _forget_upstreams(self, engine: RuleEngine, pipeline: Pipeline) -> None:
+        """Upstream conditions of the last run are gone until they are met again; so are those of upstreams that are gone."""
+        for alarm in engine.active_alarms():
+            if alarm.subject == "gateway" and alarm.rule.startswith("upstream-"):
+                self._upstream_condition(engine, pipeline, alarm.rule.removeprefix("upstream-"), None)
+
+    def _upstream_condition(self, engine: RuleEngine, pipeline: Pipeline, upstream: str, reason: str | None) -> None:
+        pipeline.apply(
+            engine.condition(
+                f"upstream-{upstream}",
+                active=reason is not None,
+                title=build.upstream_title(upstream),
+                priority="P2",
+                category="device",
+                evidence={"upstream": upstream, "reason": reason},
+                at=self._clock.now(),
+            )
+        )
 
     async def _watch_clock(self, store: Store) -> None:
         """Tell the store once the wall clock is trusted: records from before are corrected by the offset (promise 11)."""
