@@ -162,6 +162,19 @@ async def test_a_forbidden_topic_holds(tmp_path: Path) -> None:
         assert await sent(sender(port), [record(1)]) == Hold("not-authorized")
 
 
+@pytest.mark.skipif(BROKERS[0].marks[0].args[0], reason="mosquitto is not installed")  # type: ignore[union-attr]
+async def test_a_record_larger_than_the_broker_takes_is_a_dead_letter_and_blocks_nobody(tmp_path: Path) -> None:
+    port = free_port()
+    big = b'"' + b"x" * 30_000 + b'"'
+    outbox = FakeOutbox([record(n, Lane.ALARM, data=big if n == 13 else b"{}") for n in range(1, 31)])
+    with broker("mosquitto", port, tmp_path, "max_packet_size 20000\n"):
+        await listening(port)
+        async with delivering(outbox, sender(port)) as at_work:
+            await until(lambda: outbox.empty("desk"))
+            assert not at_work.retries
+    assert outbox.dead == [("desk", "id-000013", "mqtt-95")]
+
+
 async def test_topics_are_filled_in(tmp_path: Path) -> None:
     port, got = free_port(), []
     with broker("iotcore", port, tmp_path):

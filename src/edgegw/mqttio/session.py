@@ -37,6 +37,9 @@ FIRST_MID = 1024
 MAX_WINDOW = 60_000
 """Publishes in flight at most, so that a free packet id is always near."""
 
+MAX_PACKET = 268_435_455
+"""What MQTT's remaining length can say."""
+
 CLOSE_TIMEOUT_S = 1.0
 """How long a clean `close` waits for acknowledgements to leave."""
 
@@ -97,6 +100,8 @@ class MqttSession:
         self.session_present = False
         self.window = MAX_WINDOW
         """Most QoS 1 publishes the broker takes in flight (its receive maximum)."""
+        self.max_packet = MAX_PACKET
+        """Largest PUBLISH the broker takes, bytes; it hangs up on a larger one."""
         self._on_message = on_message
         self._on_puback = on_puback
         self._on_disconnect = on_disconnect
@@ -192,6 +197,7 @@ class MqttSession:
             return
         self.session_present = flags.session_present
         self.window = min(MAX_WINDOW, getattr(properties, "ReceiveMaximum", MAX_WINDOW))
+        self.max_packet = getattr(properties, "MaximumPacketSize", MAX_PACKET)
         self._connack.set_result(None)
 
     async def subscribe(self, filters: Iterable[tuple[str, int]], timeout_s: float = 10.0) -> None:

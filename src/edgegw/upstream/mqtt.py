@@ -29,6 +29,12 @@ TOPICS_KEPT = 4096
 NOT_IN_TOPICS = str.maketrans("+#\0", "___")
 """Wildcards and NUL may not stand in a topic that is published on; one odd subject must not stop a lane."""
 
+PACKET_TOO_LARGE = 0x95
+"""MQTT 5's reason code, given by ourselves to what the broker said it does not take."""
+
+PACKET_OVERHEAD = 160
+"""Bytes of a PUBLISH beside topic and payload, at most: fixed header, packet id, content type property."""
+
 PENDING = -1
 """No answer yet."""
 
@@ -160,9 +166,13 @@ class MqttSender:
         return _outcome(flight.codes, self.reason)
 
     def _publish(self, session: MqttSession, lane: Lane, record: Record, flight: _Flight, index: int) -> None:
+        field, event = self._field(lane, record), self._envelope.event(record)
+        if len(field) + len(event) + PACKET_OVERHEAD > session.max_packet:
+            flight.answer(index, PACKET_TOO_LARGE)  # sent, it would end the connection again and again
+            return
         if self._accept == "reply":
             self._by_id[record.id] = (flight, index)
-        mid = session.publish(self._field(lane, record), self._envelope.event(record), properties=self._properties)
+        mid = session.publish(field, event, properties=self._properties)
         self._by_mid[mid] = (flight, index)
 
     def _field(self, lane: Lane, record: Record) -> bytes:
