@@ -37,7 +37,7 @@ class _Cast:
 
     def at(self, building: int, unit: int = 0, spot: Both | str = "") -> dict[str, str]:
         """Labels: 3号楼, 2单元, and a room's number or a place's name."""
-        labels = {"building": self.say((f"{building}号楼", f"building {building}"))}
+        labels = {"building": self.say((f"{building}号楼", f"bldg {building}"))}
         if unit:
             labels["unit"] = self.say((f"{unit}单元", f"unit {unit}"))
         if spot:

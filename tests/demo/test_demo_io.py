@@ -72,7 +72,7 @@ def test_a_port_in_use_is_one_clear_line() -> None:
 
 def test_unattended_it_ends_with_one_json_object_and_nothing_lost(env: dict[str, str]) -> None:
     done = subprocess.run(
-        command("--for", "12s", "--json"), env=env, capture_output=True, text=True, timeout=WITHIN_S, check=False
+        command("--for", "8s", "--json"), env=env, capture_output=True, text=True, timeout=WITHIN_S, check=False
     )
     (line,) = done.stdout.splitlines()
     summary = json.loads(line)

@@ -205,25 +205,27 @@ class Child:
         pause = RESTART_FIRST_S
         while True:
             process = self._process
-            if process is None or not self.wanted:
+            if process is None or not self.wanted or self._turn.locked():
                 await asyncio.sleep(RESTART_FIRST_S)
                 continue
             since = time.monotonic()
             await process.wait()
-            if not self.wanted or self._process is not process:
-                continue
+            if not self.wanted or self._turn.locked() or self._process is not process:
+                continue  # somebody ended it, or is starting it, on purpose
             self._trim()
             lived_well = time.monotonic() - since > 60
             pause = RESTART_FIRST_S if lived_well else min(pause * 2, RESTART_MOST_S)
             self._on_change(self.name, f"died ({process.returncode}): {self.last_words()}".rstrip(": "))
             await asyncio.sleep(pause)
-            if not self.wanted:
-                continue
+            await self._start_again()
+
+    async def _start_again(self) -> None:
+        async with self._turn:
+            if self.alive or not self.wanted:
+                return
             self.restarts += 1
             try:
-                async with self._turn:
-                    if not self.alive:
-                        await self._start()
+                await self._start()
             except DemoError as error:
                 self._on_change(self.name, error.detail)
             else:

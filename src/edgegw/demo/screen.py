@@ -42,6 +42,9 @@ OLD_S = 30.0
 NARROW = 110
 """Columns below which places are left out of the device table."""
 
+WIDE = 132
+"""Columns in which all hints stand on one line."""
+
 SHORT = 32
 """Lines below which the links' box is left out; the device table shows links too."""
 
@@ -54,7 +57,7 @@ def draw(view: View, words: Words, *, width: int, height: int) -> RenderableType
     """The whole screen for a terminal of this size, in cells."""
     small = width < NARROW or height < SHORT
     numbers = NUMBERS_LINES if small else max(NUMBERS_LINES, len(view.links) + 3)
-    footer = FOOTER_LINES if width >= NARROW else FOOTER_LINES + 1
+    footer = FOOTER_LINES if width >= WIDE else FOOTER_LINES + 1  # the hints take two lines there
     layout = Layout()
     layout.split_column(
         Layout(_header(view, words), size=HEADER_LINES),
@@ -80,11 +83,11 @@ def draw(view: View, words: Words, *, width: int, height: int) -> RenderableType
 def _header(view: View, words: Words) -> RenderableType:
     title = Text("edgegw demo", "bold", no_wrap=True, overflow="ellipsis")
     title.append(f"  {words('A residential community, its gateway and its ticket desk')}", "none")
-    title.append(f"   {words('running')} {clock(view.elapsed_s)}   ", "dim")
+    title.append(f"   {words('running')} {clock(view.elapsed_s)}", "dim")
     where = Text(no_wrap=True, overflow="ellipsis")
     for name, address in view.addresses:
         line = where if address.startswith("http") else title
-        line.append(f"{words(name)} ", "dim").append(address, "underline cyan").append("   ")
+        line.append("   " if line.plain else "").append(f"{words(name)} ", "dim").append(address, "underline cyan")
     return Panel(Group(title, where), border_style="blue", padding=(0, 1))
 
 
@@ -172,7 +175,7 @@ def _tickets(view: View, words: Words, room: int) -> RenderableType:
 
 
 def _links(view: View, words: Words) -> RenderableType:
-    table = Table(box=None, expand=True, padding=(0, 1), header_style="dim")
+    table = Table(box=None, expand=True, padding=(0, 1, 0, 0), header_style="dim")
     table.add_column(words("link"), no_wrap=True)
     for name in ("messages", "readings", "/s"):
         table.add_column(words(name), justify="right", no_wrap=True)
@@ -206,7 +209,7 @@ def _longest(response: Response) -> Text:
 
 
 def _buffer(view: View, words: Words) -> RenderableType:
-    table = Table(box=None, expand=True, padding=(0, 1), header_style="dim")
+    table = Table(box=None, expand=True, padding=(0, 1, 0, 0), header_style="dim")
     table.add_column(words("buffer"), no_wrap=True)
     for lane in LANES:
         table.add_column(words(lane), justify="right", no_wrap=True)
