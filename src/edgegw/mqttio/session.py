@@ -22,6 +22,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from edgegw.errors import LinkError
 from edgegw.mqttio import wire
 from edgegw.mqttio.options import MqttOptions
+from edgegw.mqttio.packets import Packet, Packets
 from edgegw.mqttio.transport import Transport, open_socket
 from edgegw.mqttio.wire import Incoming
 
@@ -112,9 +113,7 @@ class MqttSession:
         self._closed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._connack: asyncio.Future[None] | None = None
         self._subacks: dict[int, asyncio.Future[list[ReasonCode]]] = {}
-        self._buf = b""
-        self._pos = 0
-        self._skip = 0  # bytes of an oversized packet still to be thrown away
+        self._packets = Packets(options.max_payload)
         self._up = False
         self._paused = False
         self._again = False  # a slice ended with packets left; a continuation is scheduled
@@ -314,10 +313,7 @@ class MqttSession:
         data = self._transport.read()
         if data:
             self._quiet_ticks = 0
-            if self._skip:
-                data = self._skip_over(data)
-            self._buf = self._buf[self._pos :] + data if self._pos < len(self._buf) else data
-            self._pos = 0
+            self._packets.feed(data)
             self._work()
 
     def _work(self) -> None:
@@ -334,16 +330,8 @@ class MqttSession:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + SLICE_S
         count = 0
-        size = len(self._buf)
-        while self._pos < size and not self._paused and not transport.closed:
-            cut = wire.frame(self._buf, self._pos)
-            if cut is None:
-                break
-            if cut[1] > size:
-                if cut[1] - self._pos > self.options.max_payload:
-                    self._oversized(cut[0], cut[1])
-                break
-            self._packet(cut[0], cut[1])
+        while not self._paused and not transport.closed and (packet := self._packets.peek()) is not None:
+            self._handle(packet)
             count += 1
             if count % SLICE_CHECK == 0 and loop.time() > deadline:
                 self._continue_soon()
@@ -351,46 +339,29 @@ class MqttSession:
         if transport.has_hidden() and not self._paused:
             loop.call_soon(self._readable)
 
-    def _packet(self, start: int, end: int) -> None:
-        first = self._buf[self._pos]
+    def _handle(self, packet: Packet) -> None:
+        data, first = self._packets.data, packet.first
         kind = first & 0xF0
         if kind == wire.PUBLISH and first & 0x04 == 0 and self._on_message is not None:  # QoS 0 and 1
-            self._pos = end
-            message = wire.read_publish(self._buf, first, start, end, v5=self._v5)
-            self._deliver(message)
+            self._packets.drop(packet)
+            end = min(packet.end, len(data))
+            self._deliver(wire.read_publish(data, first, packet.start, end, v5=self._v5, truncated=packet.truncated))
         elif kind == wire.PUBACK:
-            self._pos = end
-            mid, code = wire.read_puback(self._buf, start, end)
+            self._packets.drop(packet)
+            mid, code = wire.read_puback(data, packet.start, packet.end)
             if mid in self._in_flight:
                 self._in_flight.discard(mid)
                 if self._on_puback is not None:
                     self._on_puback(mid, code)
-        elif self._client is not None:  # paho takes exactly this packet from the buffer through `_take`
+        elif self._client is not None:  # paho takes exactly this packet from the buffer through `_Bridge.recv`
             self._client.loop_read()
-            self._pos = end
+            self._packets.drop(packet)
 
     def _deliver(self, message: Incoming) -> None:
         if self.options.auto_ack:
             self.ack(message.mid)
         if self._on_message is not None:
             self._on_message(message)
-
-    def _oversized(self, start: int, end: int) -> None:
-        """A packet larger than we keep: a PUBLISH is delivered cut short, once its beginning is here; the rest is skipped."""
-        if len(self._buf) - self._pos < self.options.max_payload:
-            return
-        first = self._buf[self._pos]
-        if first & 0xF0 != wire.PUBLISH or first & 0x04:
-            raise wire.MalformedPacketError("oversized packet that is no PUBLISH")
-        message = wire.read_publish(self._buf, first, start, len(self._buf), v5=self._v5, truncated=True)
-        self._skip = end - len(self._buf)
-        self._buf, self._pos = b"", 0
-        self._deliver(message)
-
-    def _skip_over(self, data: bytes) -> bytes:
-        dropped = min(self._skip, len(data))
-        self._skip -= dropped
-        return data[dropped:]
 
     def _slow_message(self, _client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
         """QoS 2 is never asked for; if a broker sends it all the same, paho's handshake delivers it here."""
@@ -400,10 +371,9 @@ class MqttSession:
     # --- what paho reads and writes
 
     def _take(self, size: int) -> bytes:
-        data = self._buf[self._pos : self._pos + size]
+        data = self._packets.take(size)
         if not data:
             raise BlockingIOError
-        self._pos += len(data)
         return data
 
     def _transport_write(self, data: bytes) -> None:
