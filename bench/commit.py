@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from bench.figure import Figure, at_least, told
 from edgegw.clock import SystemClock
@@ -105,7 +106,13 @@ def run(*, quick: bool = False) -> list[Figure]:
             raw.append(_raw(base / "raw.db", ROWS, seconds))
             ours.append(asyncio.run(_through(base / "store.db", ROWS, seconds, busy=False)))
             busy.append(asyncio.run(_through(base / "busy.db", BUSY_ROWS, seconds, busy=True)))
-    conditions = {"batch": ROWS, "rounds": rounds, "seconds": seconds, "bytes": len(DATA), "synchronous": "FULL"}
+    conditions: dict[str, Any] = {
+        "batch": ROWS,
+        "rounds": rounds,
+        "seconds": seconds,
+        "bytes": len(DATA),
+        "synchronous": "FULL",
+    }
     ratio = statistics.median(ours) / statistics.median(raw)
     return [
         at_least(

@@ -38,7 +38,8 @@ def stats(db: Path, as_json: bool) -> None:
     click.echo(f"{found['path']}  boot {found['boot']}  seq {found['seq']}  schema {found['schema']}")
     used = found["pages"] - found["free_pages"]
     click.echo(
-        f"file {found['file_bytes'] / MIB:.1f} MiB ({used} of {found['pages']} pages used)  WAL {found['wal_bytes'] / MIB:.1f} MiB"
+        f"file {found['file_bytes'] / MIB:.1f} MiB ({used} of {found['pages']} pages used)  "
+        f"WAL {found['wal_bytes'] / MIB:.1f} MiB"
     )
     for lane, row in found["lanes"].items():
         oldest = "" if row["oldest_ns"] is None else f"  oldest {_time(row['oldest_ns'])}"
@@ -119,7 +120,8 @@ def dead(db: Path, limit: int, as_json: bool) -> None:
         else:
             raw = letter.raw[:60]
             click.echo(
-                f"{_time(letter.at.wall_ns)} {letter.origin} {letter.source} {letter.reason}: {letter.detail} [{letter.key}] {raw!r}"
+                f"{_time(letter.at.wall_ns)} {letter.origin} {letter.source} "
+                f"{letter.reason}: {letter.detail} [{letter.key}] {raw!r}"
             )
 
 

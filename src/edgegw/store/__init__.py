@@ -7,13 +7,15 @@ of it does not load SQLAlchemy.
 |---|---|
 | `store` | the event-loop side: `RecordStore` and `Outbox`, cursors, callbacks |
 | `writer` | the one thread with the one connection, and the way results come back |
-| `session` | what one transaction does: records, state, dead letters, cursors, gaps, deletes |
+| `session`, `room` | what one transaction does: records, state, cursors, gaps, deletes; and what goes when there is no room |
 | `inserts` | the hottest lines: events to rows in as few SQLite steps as possible |
+| `dead` | dead letters within bounds |
+| `figures` | counters for metrics and the watchdog |
 | `schema`, `migrations` | tables, and how an older file gets them |
 | `engine` | connecting, PRAGMAs, which SQLite error means what |
 | `budget` | pages, ballast, when telemetry is shed |
 | `highwater` | seq never goes back, whatever happens to the database |
-| `recover` | checks at opening, setting a damaged file aside |
+| `recover`, `opening` | checks at opening, setting a damaged file aside; from a path to a session |
 | `lanes`, `tail` | how many records wait (without a query), and the newest ones in memory |
 | `inspect`, `backup` | stats, verify, dead letters; backup and restore |
 """

@@ -2,8 +2,9 @@
 
 Owns: the online copy, the order of files in a restore. Must not know: the event loop, what records mean.
 
-A restore brings back old records and cursors; what was accepted since the backup is sent again with the same ids, and what was stored
-since is missing: the high-water mark, which stays, makes the next start announce that as a gap, and seq goes on above it.
+A restore brings back old records and cursors; what was accepted since the backup is sent again with the same ids, and
+what was stored since is missing: the high-water mark, which stays, makes the next start announce that as a gap, and seq
+goes on above it.
 """
 
 import os

@@ -3,9 +3,11 @@
 Owns: the split of the site's budget into pages, WAL and bounds; the ballast file.
 Must not know: which records go first (`session`).
 
-With a budget of B bytes the database has at most ``B - WAL`` (`max_page_count`), the WAL about an eighth of B but no more than 4 MiB, dead letters
-at most an eighth of B. Above 90 % of the pages telemetry is shed, so the last tenth belongs to alarms, access and commands.
-A WAL can outgrow its share while someone else reads for long (a backup); it shrinks at the next checkpoint.
+With a budget of B bytes the database has at most ``B - WAL`` (`max_page_count`), the WAL about an eighth of B but no
+more than 4 MiB, dead letters at most an eighth of B. The WAL is also at most half the ballast: on a full disk the room
+the ballast gives must hold all that is in the WAL and not yet in the database, else no checkpoint could end and nothing
+deleted would ever make room. Above 90 % of the pages telemetry is shed, so the last tenth belongs to alarms, access and
+commands. A WAL can outgrow its share while someone else reads for long (a backup); it shrinks at the next checkpoint.
 """
 
 import os
@@ -37,13 +39,15 @@ BALLAST_AGAIN = 3
 """Free space, in ballasts, at which the ballast is made anew: room must have come back for good."""
 
 
+ROOM_AGAIN_BYTES = 16 * 1024 * 1024
+"""The same for a store without ballast."""
+
+
 class Limits(Struct, frozen=True):
     """A budget in the units in which it is kept."""
 
     wal_pages: int
     max_pages: int
-    shed_at: int
-    shed_to: int
     chunk_rows: int
     check_bytes: int
     dead_bytes: int
@@ -53,13 +57,14 @@ class Limits(Struct, frozen=True):
 def limits(section: StoreSection) -> Limits:
     """The split of `section.budget` (bytes) described above."""
     pages = section.budget // PAGE_BYTES
-    wal = max(WAL_PAGES_LEAST, min(WAL_PAGES_MOST, pages // 8))
+    wal = min(WAL_PAGES_MOST, pages // 8)
+    if section.reserve:
+        wal = min(wal, section.reserve // 2 // PAGE_BYTES)
+    wal = max(WAL_PAGES_LEAST, wal)
     most = pages - wal
     return Limits(
         wal_pages=wal,
         max_pages=most,
-        shed_at=int(most * SHED_AT),
-        shed_to=int(most * SHED_TO),
         chunk_rows=max(64, min(1_000, most // 8)),
         check_bytes=max(PAGE_BYTES, section.budget // 512),
         dead_bytes=min(DEAD_BYTES_MOST, section.budget // 8),
@@ -77,25 +82,29 @@ class Ballast:
         self._size = size
         self.held = False
 
-    def hold(self) -> None:
-        """Make it if it is not there and the disk has room for it `BALLAST_AGAIN` times."""
-        if self._size == 0 or self.held:
-            return
+    def hold(self) -> bool:
+        """Make it if it is not there and the disk has room for it `BALLAST_AGAIN` times; whether the disk has room again."""
+        if self.held:
+            return True
+        if self._size == 0:
+            return free_bytes(self.path) >= ROOM_AGAIN_BYTES
         with suppress(FileNotFoundError):
             if self.path.stat().st_size == self._size:
                 self.held = True
-                return
+                return True
         if free_bytes(self.path) < BALLAST_AGAIN * self._size:
-            return
+            return False
         try:
             fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
                 os.posix_fallocate(fd, 0, self._size)
             finally:
                 os.close(fd)
-            self.held = True
         except OSError:
             self.release()
+            return False
+        self.held = True
+        return True
 
     def release(self) -> bool:
         """Remove it; whether there was one."""

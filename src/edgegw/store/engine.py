@@ -4,8 +4,8 @@ Owns: the PRAGMAs (durability lives here), the SQLAlchemy connection in autocomm
 of SQLite's and the operating system's errors to `StoreError` reasons.
 Must not know: tables.
 
-Statements are built with SQLAlchemy Core and compiled once (`compiled`); the strings are run with `exec_driver_sql`, and on the hot
-path (`Db.hot`) by the driver's cursor: Core's work per execution would be a third of a small commit.
+Statements are built with SQLAlchemy Core and compiled once (`compiled`); the strings are run with `exec_driver_sql`,
+and on the hot path (`Db.hot`) by the driver's cursor: Core's work per execution would be a third of a small commit.
 """
 
 import errno
@@ -38,6 +38,22 @@ LOW_SPACE_BYTES = 1024 * 1024
 
 STATEMENTS = 128
 """Prepared statements kept: 4 lanes of 15 sizes and the rest fit."""
+
+_REASONS = {
+    sqlite3.SQLITE_FULL: "full",
+    sqlite3.SQLITE_CORRUPT: "damaged",
+    sqlite3.SQLITE_NOTADB: "damaged",
+    sqlite3.SQLITE_BUSY: "busy",
+    sqlite3.SQLITE_LOCKED: "busy",
+    sqlite3.SQLITE_IOERR: "io",
+    sqlite3.SQLITE_CANTOPEN: "io",
+    sqlite3.SQLITE_READONLY: "io",
+    sqlite3.SQLITE_PERM: "io",
+    sqlite3.SQLITE_AUTH: "io",
+}
+"""Primary result codes by what they mean here; any other error is this program's own and passes as it is."""
+
+_AS_FULL_DISK = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN})
 
 Params = Sequence[Any]  # what SQLite binds: int, str, bytes, None; Any because SQLAlchemy's own type is that
 
@@ -74,17 +90,20 @@ class Db:
                 self.run("PRAGMA wal_autocheckpoint = 0")
                 self.value("PRAGMA schema_version")
             else:
-                mode = self.value("PRAGMA journal_mode = WAL")
-                if mode != "wal":
-                    raise StoreError("io", f"{path}: this file system cannot do WAL (journal mode is {mode})")
-                self.run("PRAGMA synchronous = FULL")
-                self.run(f"PRAGMA wal_autocheckpoint = {wal_pages}")
-                self.run(f"PRAGMA journal_size_limit = {wal_pages * PAGE_BYTES}")
-                self.run("PRAGMA secure_delete = OFF")
-                self.run("PRAGMA temp_store = MEMORY")
+                self._durable(wal_pages)
         except BaseException:
             self.close()
             raise
+
+    def _durable(self, wal_pages: int) -> None:
+        mode = self.value("PRAGMA journal_mode = WAL")
+        if mode != "wal":
+            raise StoreError("io", f"{self.path}: this file system cannot do WAL (journal mode is {mode})")
+        self.run("PRAGMA synchronous = FULL")
+        self.run(f"PRAGMA wal_autocheckpoint = {wal_pages}")
+        self.run(f"PRAGMA journal_size_limit = {wal_pages * PAGE_BYTES}")
+        self.run("PRAGMA secure_delete = OFF")
+        self.run("PRAGMA temp_store = MEMORY")
 
     @property
     def driver(self) -> sqlite3.Connection:
@@ -195,16 +214,8 @@ def _meaning(path: Path, error: BaseException | None) -> BaseException:
     if error is None or code is None:
         return error or StoreError("io", f"{path}: unknown driver error")
     text = f"{path}: {error} ({getattr(error, 'sqlite_errorname', code)})"
-    match code & 0xFF:
-        case sqlite3.SQLITE_FULL:
-            return StoreError("full", text)
-        case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
-            return StoreError("damaged", text)
-        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
-            return StoreError("busy", text)
-        case sqlite3.SQLITE_IOERR | sqlite3.SQLITE_CANTOPEN:
-            return StoreError("full" if free_bytes(path) < LOW_SPACE_BYTES else "io", text)
-        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM | sqlite3.SQLITE_AUTH:
-            return StoreError("io", text)
-        case _:
-            return error
+    primary = code & 0xFF
+    if primary in _AS_FULL_DISK and free_bytes(path) < LOW_SPACE_BYTES:
+        return StoreError("full", text)
+    reason = _REASONS.get(primary)
+    return error if reason is None else StoreError(reason, text)

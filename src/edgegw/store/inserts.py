@@ -2,10 +2,10 @@
 
 Owns: the multi-row INSERT of a lane. Must not know: transactions, where seq comes from, what an event means.
 
-Why not executemany: the driver gives up the GIL at every SQLite step and must win it back. While the event loop is busy, each step
-can cost a whole switch interval (5 ms): measured 0.5–0.7 k rows/s at 100 rows, where one statement with 100 rows of VALUES
-does ten times that, and no less than executemany when nothing else runs. So a batch is written in the fewest steps that a small set of
-prepared statements allows: sizes 1–8, then powers of two.
+Why not executemany: the driver gives up the GIL at every SQLite step and must win it back. While the event loop is
+busy, each step can cost a whole switch interval (5 ms): measured 0.5–0.7 k rows/s at 100 rows, where one statement with
+100 rows of VALUES does ten times that, and no less than executemany when nothing else runs. So a batch is written in
+the fewest steps that a small set of prepared statements allows (`SIZES`).
 """
 
 from collections.abc import Sequence

@@ -50,8 +50,9 @@ def opened(path: Path) -> Iterator[Db]:
 def stats(path: Path) -> dict[str, Any]:
     """What the file holds; see docs of `edgegw store stats`. Reads every record's length: seconds for a large file.
 
-    Keys: per lane ``rows``, ``bytes`` (of data), ``oldest_ns``, ``first_seq``, ``last_seq``; ``file_bytes``, ``wal_bytes``, ``pages``,
-    ``free_pages``, ``dead_letters``, ``dead_dropped`` only live, ``boot``, ``seq``, ``gaps``, ``cursors``, ``schema``.
+    Keys: per lane ``rows``, ``bytes`` (of data), ``oldest_ns``, ``first_seq``, ``last_seq``; ``file_bytes``,
+    ``wal_bytes``, ``pages``, ``free_pages``, ``dead_letters``, ``dead_dropped`` only live, ``boot``, ``seq``, ``gaps``,
+    ``cursors``, ``schema``.
     """
     with opened(path) as db:
         lanes: dict[str, Any] = {}
@@ -102,9 +103,9 @@ def highest(db: Db) -> int:
 def verify(path: Path) -> list[str]:
     """Everything that is wrong with a store, one line each; [] if it is sound. Never raises for a damaged file.
 
-    Checked: SQLite's integrity, that seqs and ids are unique over the lanes, that ids are UUIDv7, that the boots of records are known,
-    that cursors and the high-water mark agree with the records.
-    Raises StoreError: ``missing``, ``io``.
+    Checked: SQLite's integrity, that seqs and ids are unique over the lanes, that ids are UUIDv7, that the boots of
+    records are known, that cursors and the high-water mark agree with the records. Raises StoreError: ``missing``,
+    ``io``.
     """
     try:
         with opened(path) as db:

@@ -2,8 +2,9 @@
 
 Owns: the runs of consecutive seqs each lane holds. Must not know: SQL, upstreams.
 
-A commit gives a lane one run of consecutive seqs, and runs that touch become one: a lane on its own is a single run however long its
-backlog. Where lanes mix, runs are many; beyond `MOST_RUNS` neighbours are joined and the count inside a joined run is interpolated.
+A commit gives a lane one run of consecutive seqs, and runs that touch become one: a lane on its own is a single run
+however long its backlog. Where lanes mix, runs are many; beyond `MOST_RUNS` neighbours are joined and the count inside
+a joined run is interpolated.
 """
 
 from bisect import bisect_right

@@ -4,9 +4,9 @@ Owns: the steps, frozen as they were released, and `PRAGMA user_version` as the 
 Must not know: the present metadata (`schema`): a step that followed it would change under the files already migrated. A test
 compares the outcome of all steps with the metadata.
 
-Why not Alembic: it is read at every start, on a box that must be READY in under 1.5 s, and brings its own tree of files for what is a
-tuple of statements here; SQLite gives the version number for nothing. Each step runs in one transaction with its number, so a
-step is done wholly or not at all.
+Why not Alembic: it is read at every start, on a box that must be READY in under 1.5 s, and brings its own tree of files
+for what is a tuple of statements here; SQLite gives the version number for nothing. Each step runs in one transaction
+with its number, so a step is done wholly or not at all.
 """
 
 from collections.abc import Sequence
@@ -22,16 +22,26 @@ _LANE_V1 = (
 _V1 = (
     *(_LANE_V1.format(lane) for lane in ("alarm", "access", "command", "telemetry")),
     "CREATE TABLE meta (key TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
-    "CREATE TABLE boot (boot INTEGER NOT NULL PRIMARY KEY, os_boot TEXT NOT NULL, wall_ns INTEGER NOT NULL, "
-    "mono_ns INTEGER NOT NULL, first_seq INTEGER NOT NULL, offset_ns INTEGER)",
-    "CREATE TABLE state (kind TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY (kind, key)) WITHOUT ROWID",
-    "CREATE TABLE cursor (upstream TEXT NOT NULL, lane INTEGER NOT NULL CHECK (lane BETWEEN 0 AND 3), seq INTEGER NOT NULL, "
-    "PRIMARY KEY (upstream, lane)) WITHOUT ROWID",
-    "CREATE TABLE dead_letter (id INTEGER NOT NULL PRIMARY KEY, origin TEXT NOT NULL, source TEXT NOT NULL, "
-    "reason TEXT NOT NULL, detail TEXT NOT NULL, key TEXT NOT NULL, wall_ns INTEGER NOT NULL, mono_ns INTEGER NOT NULL, "
-    "synced INTEGER NOT NULL, raw BLOB NOT NULL)",
-    "CREATE TABLE gap (id INTEGER NOT NULL PRIMARY KEY, reason TEXT NOT NULL, lane INTEGER, from_seq INTEGER NOT NULL, "
-    "to_seq INTEGER NOT NULL, count INTEGER, announced INTEGER)",
+    (
+        "CREATE TABLE boot (boot INTEGER NOT NULL PRIMARY KEY, os_boot TEXT NOT NULL, wall_ns INTEGER NOT NULL, "
+        "mono_ns INTEGER NOT NULL, first_seq INTEGER NOT NULL, offset_ns INTEGER)"
+    ),
+    (
+        "CREATE TABLE state (kind TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY (kind, key)) WITHOUT ROWID"
+    ),
+    (
+        "CREATE TABLE cursor (upstream TEXT NOT NULL, lane INTEGER NOT NULL CHECK (lane BETWEEN 0 AND 3), seq INTEGER NOT NULL, "
+        "PRIMARY KEY (upstream, lane)) WITHOUT ROWID"
+    ),
+    (
+        "CREATE TABLE dead_letter (id INTEGER NOT NULL PRIMARY KEY, origin TEXT NOT NULL, source TEXT NOT NULL, "
+        "reason TEXT NOT NULL, detail TEXT NOT NULL, key TEXT NOT NULL, wall_ns INTEGER NOT NULL, mono_ns INTEGER NOT NULL, "
+        "synced INTEGER NOT NULL, raw BLOB NOT NULL)"
+    ),
+    (
+        "CREATE TABLE gap (id INTEGER NOT NULL PRIMARY KEY, reason TEXT NOT NULL, lane INTEGER, from_seq INTEGER NOT NULL, "
+        "to_seq INTEGER NOT NULL, count INTEGER, announced INTEGER)"
+    ),
 )
 
 STEPS: tuple[tuple[str, ...], ...] = (_V1,)

@@ -17,7 +17,7 @@ from edgegw.clock import Clock
 from edgegw.config.schema import StoreSection
 from edgegw.errors import StoreError
 from edgegw.model import Event, Instant, Lane
-from edgegw.store import recover, uuid7
+from edgegw.store import inspect, recover, uuid7
 from edgegw.store.budget import Ballast, Limits, limits
 from edgegw.store.engine import Db
 from edgegw.store.highwater import CLEAN, SUSPECT, Highwater
@@ -30,9 +30,6 @@ BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 SCAN_ROWS = 20_000
 """Records counted per query when a backlog is found at opening: some 10 ms."""
-
-HIGHEST = "SELECT max(m) FROM (SELECT max(seq) m FROM {} UNION ALL SELECT max(seq) FROM cursor UNION ALL SELECT max(to_seq) FROM gap "
-HIGHEST += "WHERE reason = 'shed' UNION ALL SELECT max(first_seq) - 1 FROM boot)"
 
 RUNS = (
     "SELECT min(seq), max(seq) FROM (SELECT seq, seq - row_number() OVER (ORDER BY seq) AS run FROM "
@@ -77,7 +74,15 @@ def open_store(
         raise StoreError("io", f"{path.parent}: {error.strerror}") from error
     lock = Lock(path)
     try:
-        return _open(path, lock, section, gateway, upstreams, clock, os_boot or os_boot_id())
+        return _open(
+            path,
+            lock,
+            section=section,
+            gateway=gateway,
+            upstreams=upstreams,
+            clock=clock,
+            os_boot=os_boot or os_boot_id(),
+        )
     except BaseException:
         lock.release()
         raise
@@ -86,6 +91,7 @@ def open_store(
 def _open(
     path: Path,
     lock: Lock,
+    *,
     section: StoreSection,
     gateway: str,
     upstreams: Mapping[str, Sequence[Lane]],
@@ -107,7 +113,7 @@ def _open(
         aside = recover.set_aside(path, now)
         db = Db(path, wal_pages=bounds.wal_pages)
         migrate(db)
-    session, highest = _load(db, mark, clock, bounds, upstreams, os_boot)
+    session, highest = _load(db, mark, clock, bounds, upstreams=upstreams, os_boot=os_boot)
     _number(session, highest, now, set_aside=aside is not None)
     if aside is not None:
         session.announce = (_alarm(gateway, damaged or "", aside, now),)
@@ -155,9 +161,9 @@ def _try(path: Path, bounds: Limits, mark: Highwater) -> tuple[Db | None, str | 
 
 
 def _load(
-    db: Db, mark: Highwater, clock: Clock, bounds: Limits, upstreams: Mapping[str, Sequence[Lane]], os_boot: str
+    db: Db, mark: Highwater, clock: Clock, bounds: Limits, *, upstreams: Mapping[str, Sequence[Lane]], os_boot: str
 ) -> tuple[Session, int]:
-    highest = max(int(db.value(HIGHEST.format(lane.label)) or 0) for lane in Lane)
+    highest = inspect.highest(db)
     boot = max(int(db.value("SELECT max(boot) FROM boot") or 0), mark.mark.boot) + 1
     session = Session(db, mark, clock, bounds, boot=boot, os_boot=os_boot)
     session.claims = tuple(tuple(name for name, lanes in upstreams.items() if lane in lanes) for lane in Lane)
@@ -172,12 +178,7 @@ def _load(
     for lane in Lane:
         oldest = db.value(session.sql.nth[lane], (1, 0))
         session.gone[lane] = highest if oldest is None else oldest - 1
-    for number, size in db.rows(
-        "SELECT id, length(origin) + length(source) + length(reason) + length(detail) + length(key) + length(raw) FROM dead_letter ORDER BY id"
-    ):
-        session.dead.append((number, size))
-        session.dead_bytes += size
-        session.dead_next = number + 1
+    session.dead.load()
     session.next_gap = int(db.value("SELECT max(id) FROM gap") or 0) + 1
     for row, reason, number, low, high, count in db.rows(
         "SELECT id, reason, lane, from_seq, to_seq, count FROM gap WHERE announced IS NULL ORDER BY id"

@@ -5,8 +5,8 @@ Must not know: what is in the tables.
 
 Which check when (start time matters: READY within 1.5 s on a box that reads some 20 MB/s):
     always            header, length against the header's page count (a truncated file), the schema by opening it;
-    not closed clean  `quick_check` up to `QUICK_CHECK_BYTES`: SQLite's WAL makes kill -9 and power cuts harmless, so larger files are
-                      trusted until a read or write meets damage;
+    not closed clean  `quick_check` up to `QUICK_CHECK_BYTES`: SQLite's WAL makes kill -9 and power cuts harmless, so
+                      larger files are trusted until a read or write meets damage;
     suspect           `integrity_check`, whatever it takes: damage was met while running.
 A damaged file is renamed with everything beside it, never repaired in place: what it held can still be looked at by a person.
 """

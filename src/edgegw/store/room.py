@@ -3,8 +3,9 @@
 Owns: the order of shedding, the retries of a commit on a full store, when a store has failed for good.
 Must not know: how records are written or deleted (`session`).
 
-Order: what every upstream accepted and is merely not deleted yet; then telemetry, oldest first; then, only when nothing else is left,
-records of lanes that no upstream takes. What an upstream waits for in alarm, access and command is never given up.
+Order: what every upstream accepted and is merely not deleted yet; then telemetry, oldest first; then, only when nothing
+else is left, records of lanes that no upstream takes. What an upstream waits for in alarm, access and command is never
+given up.
 """
 
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from contextlib import suppress
 from edgegw.errors import StoreError
 from edgegw.model import Lane
 from edgegw.ports import Batch
-from edgegw.store.budget import Ballast
+from edgegw.store.budget import SHED_AT, SHED_TO, Ballast
 from edgegw.store.engine import free_bytes
 from edgegw.store.highwater import SUSPECT
 from edgegw.store.session import DELETE_ROWS, Outcome, Session, Work
@@ -35,6 +36,7 @@ class Room:
         self._s = session
         self._ballast = ballast
         self._pressed = False
+        self._max_pages = session.limits.max_pages
         self.failed: StoreError | None = None
         """Set once durability is in doubt or the file is damaged; the store must then be opened anew."""
 
@@ -64,11 +66,13 @@ class Room:
         shed = 0
         if self._pressed or session.unchecked >= session.limits.check_bytes:
             shed, drop = self._check()
-        if work.tidy:
-            self._ballast.hold()
+        if work.tidy and self._ballast.hold() and self._max_pages != session.limits.max_pages:
+            self._limit(session.limits.max_pages)
+        drop = drop and _has_telemetry(work.batch)
+        session.shedding = session.shedding or drop
         for attempt in range(ATTEMPTS):
             try:
-                return session.write(work, drop_telemetry=drop and _has_telemetry(work.batch), shed=shed)
+                return session.write(work, drop_telemetry=drop, shed=shed)
             except StoreError as error:
                 if error.reason != "full" or attempt == ATTEMPTS - 1:
                     raise
@@ -85,11 +89,18 @@ class Room:
         db = self._s.db
         return int(db.value("PRAGMA page_count")) - int(db.value("PRAGMA freelist_count"))
 
+    def _limit(self, pages: int) -> None:
+        """Let the database have no more pages than that.
+
+        On a full disk: no more than it has, so that the ballast's room stays the WAL's and is not eaten by growth.
+        """
+        self._max_pages = int(self._s.db.value(f"PRAGMA max_page_count = {pages}"))
+
     def _check(self) -> tuple[int, bool]:
         """Shed down to the mark if the pages are above it; (telemetry shed, whether new telemetry must give way)."""
         session = self._s
         session.unchecked = 0
-        if self.used_pages() < session.limits.shed_at:
+        if self.used_pages() < self._max_pages * SHED_AT:
             self._pressed = False
             return 0, False
         self._pressed = True
@@ -103,9 +114,8 @@ class Room:
                 return shed, True
             shed += count
             if not freed:
-                session.shedding = True
                 return shed, True
-            if self.used_pages() <= session.limits.shed_to:
+            if self.used_pages() <= self._max_pages * SHED_TO:
                 self._pressed = False
                 break
         return shed, False
@@ -114,6 +124,7 @@ class Room:
         """On a full store: (rows deleted, of them given up)."""
         if free_bytes(self._s.path) < ROOM_BYTES:
             self._ballast.release()
+            self._limit(int(self._s.db.value("PRAGMA page_count")))
         total = given_up = 0
         for _ in range(chunks):
             try:
@@ -127,7 +138,7 @@ class Room:
             total += freed
             given_up += count
         with suppress(StoreError):  # without room for it the WAL stays as it is, and the next try tells
-            self._s.db.checkpoint()
+            self._s.db.checkpoint("RESTART")  # the WAL keeps its blocks: on a full disk nobody gives them back
         return total, given_up
 
     def _free_chunk(self, *, last_resort: bool) -> tuple[int, int]:

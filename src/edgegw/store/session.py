@@ -1,6 +1,6 @@
 """What one transaction does, in the writer thread.
 
-Owns: the order of writes in a commit, seq and id, cursors and what they let go of, dead letters' bound, gap records.
+Owns: the order of writes in a commit, seq and id, cursors and what they let go of, gap records.
 Must not know: the event loop, threads, who waits (`store`); how room is made (`room`); how it was loaded (`opening`).
 
 A commit is: [boot row] · events of each lane (the store's own first) · state · dead letters · cursors · deletes · COMMIT ·
@@ -8,8 +8,7 @@ high-water mark. Within a batch the lanes are written one after the other, so ea
 a lane the batch's order holds. Memory changes only after the COMMIT, so a failed one leaves nothing to undo.
 """
 
-from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,21 +16,16 @@ import msgspec
 from msgspec import Struct
 
 from edgegw.clock import Clock
-from edgegw.model import DeadLetter, Event, Instant, Lane, Record
+from edgegw.model import Event, Instant, Lane, Record
 from edgegw.ports import Batch, Committed
 from edgegw.store import schema, uuid7
 from edgegw.store.budget import Limits
+from edgegw.store.dead import DeadLetters
 from edgegw.store.engine import Db, mapped
 from edgegw.store.highwater import Highwater
 from edgegw.store.inserts import LaneInsert
 from edgegw.store.sql import Sql
 from edgegw.store.tail import Block
-
-RAW_MOST = 64 * 1024
-"""Bytes kept of a dead letter, as `DeadLetter.raw` promises."""
-
-TEXT_MOST = 2_000
-"""Characters kept of a dead letter's texts."""
 
 DELETE_ROWS = 2_000
 """Accepted records deleted from a lane in one transaction: a few ms, so that no commit waits long behind it."""
@@ -127,10 +121,7 @@ class Session:
         self.announce: tuple[Event, ...] = ()  # the store's own events, to go with the next commit
         self.boot_row: tuple[object, ...] | None = None
         self.boots: dict[int, BootInfo] = {}
-        self.dead: deque[tuple[int, int]] = deque()  # (id, bytes) of each dead letter kept
-        self.dead_bytes = 0
-        self.dead_next = 1
-        self.dead_dropped = 0
+        self.dead = DeadLetters(db, self.sql, limits)
         self.unchecked = 0  # bytes inserted since the pages were last counted
         self.shedding = False
 
@@ -147,12 +138,8 @@ class Session:
         already, for the outcome.
         """
         now = self.clock.now()
-        lanes: tuple[list[Event], ...] = ([], [], [], [])
         due = [g for g in self.gaps.values() if not self.shedding or now.mono_ns - g.since_ns >= ANNOUNCE_NS]
-        lanes[0].extend(self.announce)
-        lanes[0].extend(gap.event(now) for gap in due)
-        for event in work.batch.events:
-            lanes[event.lane].append(event)
+        lanes = self._by_lane(work.batch.events, due, now)
         dropped = 0
         if drop_telemetry:
             dropped = len(lanes[Lane.TELEMETRY])
@@ -167,9 +154,7 @@ class Session:
         self.db.begin()
         try:
             if self.boot_row is not None:
-                self.db.run(self.sql.put_boot, self.boot_row)
-                self.db.run(self.sql.drop_boots, (self.boot - BOOTS_KEPT,))
-                self.db.run(self.sql.drop_gaps, (self.next_gap - GAPS_KEPT,))
+                self._booted(self.boot_row)
             for lane in LANES:
                 if events := lanes[lane]:
                     size = self.inserts[lane].write(self.db, events, seq, uid, self.boot)
@@ -179,7 +164,7 @@ class Session:
             grown = self._shed_gap(Lane.TELEMETRY, seq, last, dropped, now) if dropped else None
             self._announced(due, first + len(self.announce), grown)
             self._states(work.batch)
-            dead = self._dead(work.batch)
+            dead = self.dead.write(work.batch.dead)
             cursors = self._cursors(work)
             floors = self.floors if cursors is self.cursors else self.floors_of(cursors)
             gone, more = self._deletes(floors, tidy=work.tidy)
@@ -194,7 +179,7 @@ class Session:
             self.gaps.pop(gap.row, None)
         if grown is not None:
             self._keep_gap(grown)
-        self._dead_kept(dead)
+        self.dead.kept(dead)
         self.cursors, self.floors, self.gone = cursors, floors, gone
         self.unchecked += sum(block.size + 100 * len(block.events) for _, block in blocks)
         self.noted()
@@ -202,7 +187,20 @@ class Session:
             self._known_offset(work.synced)
         per_lane = tuple(map(len, lanes))
         committed = Committed(first, last, (per_lane[0], per_lane[1], per_lane[2], per_lane[3]), shed + dropped)
-        return Outcome(committed, tuple(blocks), tuple(gone), more, self.dead_dropped)
+        return Outcome(committed, tuple(blocks), tuple(gone), more, self.dead.dropped)
+
+    def _by_lane(self, events: Sequence[Event], due: list[Gap], now: Instant) -> tuple[list[Event], ...]:
+        lanes: tuple[list[Event], ...] = ([], [], [], [])
+        lanes[0].extend(self.announce)
+        lanes[0].extend(gap.event(now) for gap in due)
+        for event in events:
+            lanes[event.lane].append(event)
+        return lanes
+
+    def _booted(self, row: tuple[object, ...]) -> None:
+        self.db.run(self.sql.put_boot, row)
+        self.db.run(self.sql.drop_boots, (self.boot - BOOTS_KEPT,))
+        self.db.run(self.sql.drop_gaps, (self.next_gap - GAPS_KEPT,))
 
     def noted(self) -> None:
         """Move the high-water mark. A mark that cannot be written lags, which its invariant I3 allows."""
@@ -248,41 +246,13 @@ class Session:
         return gone, more
 
     def delete_oldest(self, lane: Lane, floor: int, rows: int) -> tuple[int, int]:
-        """Within a transaction: delete up to `rows` of a lane's oldest records, none above floor; (everything gone up to, deleted)."""
+        """Within a transaction: delete up to `rows` of a lane's oldest records, none above floor.
+
+        Returns the seq up to which everything is gone, and how many were deleted.
+        """
         nth = self.db.value(self.sql.nth[lane], (1, rows - 1))
         upto = floor if nth is None else min(floor, nth)
         return upto, self.db.run(self.sql.delete[lane], (upto,))
-
-    # --- dead letters -------------------------------------------------------------------------------------------------
-
-    def _dead(self, batch: Batch) -> list[tuple[int, int]]:
-        kept: list[tuple[int, int]] = []
-        if not batch.dead:
-            return kept
-        rows = []
-        for number, letter in enumerate(batch.dead, start=self.dead_next):
-            row = (number, *dead_row(letter))
-            rows.append(row)
-            kept.append((number, dead_size(row[1:])))
-        self.db.many(self.sql.put_dead, rows)
-        total = self.dead_bytes + sum(size for _, size in kept)
-        count = len(self.dead) + len(kept)
-        drop = 0
-        for number, size in (*self.dead, *kept):
-            if total <= self.limits.dead_bytes and count <= self.limits.dead_rows:
-                break
-            drop, total, count = number, total - size, count - 1
-        if drop:
-            self.db.run(self.sql.drop_dead, (drop,))
-        return kept
-
-    def _dead_kept(self, kept: list[tuple[int, int]]) -> None:
-        self.dead.extend(kept)
-        self.dead_bytes += sum(size for _, size in kept)
-        self.dead_next += len(kept)
-        while self.dead_bytes > self.limits.dead_bytes or len(self.dead) > self.limits.dead_rows:
-            self.dead_bytes -= self.dead.popleft()[1]
-            self.dead_dropped += 1
 
     # --- gaps ---------------------------------------------------------------------------------------------------------
 
@@ -308,13 +278,13 @@ class Session:
     def shed(self, lane: Lane, rows: int) -> int:
         """A transaction of its own: give up a lane's oldest records, noting the gap; how many went."""
         now = self.clock.now()
-        self.shedding = True
         self.db.begin()
         try:
             oldest = self.db.value(self.sql.nth[lane], (1, 0))
             if oldest is None:
                 self.db.rollback()
                 return 0
+            self.shedding = True
             upto, count = self.delete_oldest(lane, self.next_seq - 1, rows)
             gap = self._shed_gap(lane, oldest, upto, count, now)
             self.put_gap(gap)
@@ -362,21 +332,3 @@ class Session:
         self.boots = {
             boot: BootInfo(same=True, offset_ns=offset) if info.same else info for boot, info in self.boots.items()
         }
-
-
-def dead_row(letter: DeadLetter) -> tuple[object, ...]:
-    """A dead letter's columns after the id, cut to size."""
-    at = letter.at
-    texts = (letter.origin, letter.source, letter.reason, letter.detail[:TEXT_MOST], letter.key[:TEXT_MOST])
-    return (
-        *(t.encode(errors="replace").decode() for t in texts),
-        at.wall_ns,
-        at.mono_ns,
-        at.synced,
-        letter.raw[:RAW_MOST],
-    )
-
-
-def dead_size(row: tuple[object, ...]) -> int:
-    """Bytes a dead letter takes, near enough."""
-    return sum(len(v) for v in row if isinstance(v, (str, bytes)))

@@ -3,8 +3,8 @@
 Owns: cursors not yet durable, callbacks, the newest records and counts in memory, figures for metrics.
 Must not know: SQL (`session`), what records mean.
 
-Everything that touches the database runs in the writer thread; everything in this class runs on the event loop. What a commit changed
-arrives as an `Outcome`, in commit order, before the commit's waiter continues.
+Everything that touches the database runs in the writer thread; everything in this class runs on the event loop. What a
+commit changed arrives as an `Outcome`, in commit order, before the commit's waiter continues.
 """
 
 import asyncio
@@ -13,14 +13,13 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from msgspec import Struct, field
-
 from edgegw.clock import Clock
 from edgegw.config.schema import StoreSection
 from edgegw.errors import StoreError
 from edgegw.model import DeadLetter, Instant, Lane, Record
 from edgegw.ports import Batch, Committed
 from edgegw.store import inspect
+from edgegw.store.figures import Figures
 from edgegw.store.lanes import LaneCount
 from edgegw.store.opening import Opened, open_store, runs
 from edgegw.store.session import CursorKey, Outcome, Work
@@ -32,29 +31,6 @@ FLUSH_S = 0.5
 
 RETRY_S = 2.0
 """Pause before a flush is tried again on a full store."""
-
-
-class Figures(Struct):
-    """Counters for metrics and the watchdog; read at any time, written on the loop.
-
-    Attributes:
-        commits: transactions of batches that succeeded; only grows (the watchdog's sign of progress).
-        rows: records committed.
-        seconds: sum of the time from `commit` to its result; `last_s`, `last_rows`: of the latest.
-        shed: telemetry given up, in records.
-        dead: dead letters written; `dead_dropped`: old ones dropped at the bound.
-        errors: commits refused, by StoreError reason.
-    """
-
-    commits: int = 0
-    rows: int = 0
-    seconds: float = 0.0
-    last_s: float = 0.0
-    last_rows: int = 0
-    shed: int = 0
-    dead: int = 0
-    dead_dropped: int = 0
-    errors: dict[str, int] = field(default_factory=dict)
 
 
 class Store:
@@ -80,6 +56,7 @@ class Store:
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
+        self._flush_s = FLUSH_S
 
     @classmethod
     async def open(
@@ -315,9 +292,9 @@ class Store:
             for callback in tuple(self._callbacks[lane].values()):
                 self._loop.call_soon(callback)
 
-    def _flush_later(self, delay: float = FLUSH_S) -> None:
+    def _flush_later(self, delay: float | None = None) -> None:
         if self._timer is None and not self._closed:
-            self._timer = self._loop.call_later(delay, self._flush_now)
+            self._timer = self._loop.call_later(self._flush_s if delay is None else delay, self._flush_now)
 
     def _flush_now(self) -> None:
         self._timer = None

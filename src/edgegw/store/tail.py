@@ -62,7 +62,10 @@ class Tail:
         self.floor = max(self.floor, seq)
 
     def fetch(self, after: int, limit: int, offset_ns: int | None) -> list[Record]:
-        """Up to `limit` records above `after`, which must not be below `floor`. `offset_ns`: wall minus monotonic time, if known."""
+        """Up to `limit` records above `after`, which must not be below `floor`.
+
+        `offset_ns`: wall minus monotonic time, if known.
+        """
         found: list[Record] = []
         lane, boot = self._lane, self._boot
         for block in self._blocks:

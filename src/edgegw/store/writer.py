@@ -3,8 +3,9 @@
 Owns: the job queue, joining write jobs that wait together, handing results over in as few wake-ups as possible.
 Must not know: what the jobs mean, beyond that `Work` can be joined.
 
-The event loop puts jobs and gets a future for each. Results are appended to a list and the loop is woken once for all that are there.
-A future whose waiter was cancelled is simply not set: the job itself always runs to its end (commits are shielded).
+The event loop puts jobs and gets a future for each. Results are appended to a list and the loop is woken once for all
+that are there. A future whose waiter was cancelled is simply not set: the job itself always runs to its end (commits
+are shielded).
 """
 
 import asyncio
@@ -113,9 +114,9 @@ class Writer:
         if len(group) > 1:
             result, error = _outcome_of(lambda: commit(join([work for work, _ in group])))
             if error is None:
-                for number, (work, future) in enumerate(group):
-                    part = result if number == 0 else share(result, work)
-                    self._answer(future, part, None)
+                self._answer(None, result, None)
+                for work, future in group:
+                    self._answer(future, share(result, work), None)
                 return
             if not (isinstance(error, StoreError) and error.reason == "full"):
                 for _, future in group:
@@ -157,7 +158,8 @@ def join(works: list[Work]) -> Work:
 
 
 def share(result: Outcome, work: Work) -> Committed:
-    """What one of several joined works is told: the seqs of the whole, its own counts."""
+    """What one of several joined works is told: the seqs of the whole, its own counts; what was shed is told
+    by `applied` alone."""
     counts = [0, 0, 0, 0]
     for event in work.batch.events:
         counts[event.lane] += 1
