@@ -14,13 +14,12 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from paho.mqtt import client as paho
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
-from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edgegw.errors import LinkError
 from edgegw.mqttio import wire
+from edgegw.mqttio.client import Bridge, Client, make_client, send_connect
 from edgegw.mqttio.options import MqttOptions
 from edgegw.mqttio.packets import Packet, Packets
 from edgegw.mqttio.transport import Transport, open_socket
@@ -46,38 +45,6 @@ CLOSE_TIMEOUT_S = 1.0
 
 _NOT_AUTHORIZED = (0x86, 0x87, 0x8C)
 """CONNACK: bad user name or password, not authorized, bad authentication method."""
-
-
-class _Bridge:
-    """What paho takes for its socket: reads come out of our buffer, writes go into our write buffer."""
-
-    def __init__(self, session: "MqttSession") -> None:
-        self._session = session
-
-    def recv(self, size: int) -> bytes:
-        return self._session._take(size)  # noqa: SLF001 - the two are one thing in two shapes
-
-    def send(self, data: bytes) -> int:
-        self._session._transport_write(bytes(data))  # noqa: SLF001 - as above
-        return len(data)
-
-    def setblocking(self, flag: bool) -> None:  # noqa: FBT001 - the socket's own signature
-        """Nothing: the stream below is non-blocking already."""
-
-    def fileno(self) -> int:
-        return -1
-
-    def close(self) -> None:
-        """Nothing: the session closes its stream itself."""
-
-
-class _Client(paho.Client):
-    """paho on a stream that is already connected; the only override is where its socket comes from."""
-
-    bridge: _Bridge
-
-    def _create_socket(self) -> Any:  # noqa: ANN401 - paho's SocketLike is private to it
-        return self.bridge
 
 
 class MqttSession:
@@ -109,7 +76,7 @@ class MqttSession:
         self._v5 = options.version == "5"
         self._no_properties = wire.NO_PROPERTIES if self._v5 else b""
         self._transport: Transport | None = None
-        self._client: _Client | None = None
+        self._client: Client | None = None
         self._closed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._connack: asyncio.Future[None] | None = None
         self._subacks: dict[int, asyncio.Future[list[ReasonCode]]] = {}
@@ -149,34 +116,14 @@ class MqttSession:
         self._up = True
         self._tick()
 
-    def _make_client(self) -> _Client:
-        o = self.options
-        client = _Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=o.client_id,
-            clean_session=None if self._v5 else o.clean or not o.client_id,
-            protocol=MQTTProtocolVersion.MQTTv5 if self._v5 else MQTTProtocolVersion.MQTTv311,
-            reconnect_on_failure=False,
-            manual_ack=not o.auto_ack,
-        )
-        client.bridge = _Bridge(self)
+    def _make_client(self) -> Client:
+        client = make_client(self.options, Bridge(self._take, self._transport_write))
         client.on_connect = self._connected
         client.on_disconnect = self._told_to_go
         client.on_subscribe = self._subscribed
         client.on_message = self._slow_message
         client.on_socket_register_write = self._paho_writes
-        if o.username is not None:
-            client.username_pw_set(o.username, o.password)
-        if o.will is not None:
-            client.will_set(o.will.topic, o.will.payload, o.will.qos, o.will.retain)
-        keepalive = max(1, round(o.keepalive_s))
-        if self._v5:
-            properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call] # paho left it so
-            properties.ReceiveMaximum = o.receive_maximum
-            properties.SessionExpiryInterval = round(o.session_expiry_s)
-            client.connect(o.host, o.port, keepalive, clean_start=o.clean, properties=properties)
-        else:
-            client.connect(o.host, o.port, keepalive)
+        send_connect(client, self.options)
         return client
 
     def _connected(
