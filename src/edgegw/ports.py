@@ -19,7 +19,7 @@ class Sink(Protocol):
     """What a link gives its messages to (implemented by pipeline). All calls are on the event loop and return at once."""
 
     def offer(self, device: str, raw: Raw, at: Instant, ack: AckFn | None = None, token: int = 0) -> None:
-        """Take one raw message of a device. Never refuses: whoever offers looks at `full` first, and stops reading while it is set.
+        """Take one raw message of a device. Never refuses: whoever offers looks at `full` first, and stops reading then.
 
         `ack(token)` is called after the commit of everything the message caused (promise 1), also when it was poison
         (kept as a dead letter) or changed nothing.
@@ -65,7 +65,11 @@ class RecordStore(Protocol):
     """What the pipeline needs of the store."""
 
     async def commit(self, batch: Batch) -> Committed:
-        """Commit durably (WAL, FULL), or raise StoreError: reason ``full`` (try again, nothing is lost), ``io`` (durability in doubt)."""
+        """Commit durably (WAL, FULL).
+
+        Raises:
+            StoreError: ``full`` (try again, nothing is lost), ``io`` (durability in doubt), ``damaged``.
+        """
         ...
 
     def states(self, kind: str) -> dict[str, bytes]:

@@ -24,7 +24,7 @@ class Line:
 
     def __init__(self, plans, dead=(), cost=0.04, lost=0.54, seed=1):
         self.now = 0
-        self.schedule = Schedule(plans, 0, random.Random(seed).random)  # noqa: S311  (repeatable jitter)
+        self.schedule = Schedule(plans, 0, random.Random(seed).random)
         self.dead = set(dead)
         self.cost, self.lost = cost, lost
         self.log = []
