@@ -3,7 +3,8 @@
 Owns: what travels along the one fixed line: raw messages, readings, events, records, alarms' identities, lanes.
 Must not know: any protocol's bytes, SQL, sockets, the site file.
 
-Structs (msgspec) rather than dataclasses: they are created per message on the hot path, cost a tenth, and encode to JSON as they are.
+Structs (msgspec) rather than dataclasses: they are created per message on the hot path, cost a tenth of one, and encode to
+JSON as they are.
 """
 
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ from enum import IntEnum, StrEnum
 from msgspec import Struct
 
 Value = bool | int | float | str | None
-"""What a point can hold. Exact decimals (meter totals) travel as int with a scale in the profile or as str, never as a drifting float."""
+"""What a point can hold. Scaled integers (meter totals) are scaled exactly, so 236 × 0.1 is 23.6."""
 
 
 class Lane(IntEnum):
