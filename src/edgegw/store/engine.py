@@ -81,7 +81,8 @@ class Db:
         self._engine = create_engine("sqlite://", creator=lambda: _connect(path, readonly), poolclass=NullPool)
         with mapped(path):
             self._c: Connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-        self._cursor = self.driver.cursor()
+        self._driver = self.driver
+        self._cursor = self._driver.cursor()
         try:
             self.run(f"PRAGMA busy_timeout = {BUSY_MS}")
             self.run(f"PRAGMA cache_size = -{CACHE_KIB}")
@@ -148,12 +149,15 @@ class Db:
         self.hot("BEGIN IMMEDIATE")
 
     def commit(self) -> None:
-        """Make it durable."""
-        self.hot("COMMIT")
+        """Make it durable. The driver's own commit wins the GIL back once, a COMMIT statement twice."""
+        try:
+            self._driver.commit()
+        except sqlite3.Error as error:
+            raise _meaning(self.path, error) from error
 
     def rollback(self) -> None:
         """Leave the transaction, if SQLite has not already done so because of the error."""
-        if self.driver.in_transaction:
+        if self._driver.in_transaction:
             with suppress(StoreError):  # the error that brought us here counts, and is on its way
                 self.run("ROLLBACK")
 

@@ -30,7 +30,7 @@ from edgegw.store.tail import Block
 DELETE_ROWS = 2_000
 """Accepted records deleted from a lane in one transaction: a few ms, so that no commit waits long behind it."""
 
-DELETE_AT = 500
+DELETE_AT = 1_000
 """Accepted seqs from which deleting joins a commit; fewer wait for the next flush."""
 
 ANNOUNCE_NS = 1_000_000_000
@@ -250,8 +250,10 @@ class Session:
 
         Returns the seq up to which everything is gone, and how many were deleted.
         """
-        nth = self.db.value(self.sql.nth[lane], (1, rows - 1))
-        upto = floor if nth is None else min(floor, nth)
+        upto = floor
+        if floor - self.gone[lane] > rows:  # else there cannot be more rows than that
+            nth = self.db.value(self.sql.nth[lane], (1, rows - 1))
+            upto = floor if nth is None else min(floor, nth)
         return upto, self.db.run(self.sql.delete[lane], (upto,))
 
     # --- gaps ---------------------------------------------------------------------------------------------------------

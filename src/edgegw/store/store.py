@@ -189,7 +189,7 @@ class Store:
         await self.commit(Batch(dead=(letter,)))
 
     def depth(self, upstream: str, lane: Lane) -> int:
-        """See `Outbox.depth`. Exact, except in the first moments after opening with a backlog of more than 20,000 records
+        """See `Outbox.depth`. Exact, except in the first moments after opening with a backlog of more than 5,000 records
         (then an upper bound) and for a lane of more than 4,096 separate runs of seqs (then within one run)."""
         return self._counts[lane].after(max(self._cursors.get((upstream, lane), 0), self._gone[lane]))
 

@@ -5,6 +5,7 @@ anywhere and moves on while the millisecond stands still).
 Must not know: what is identified; what time it is (the caller says).
 """
 
+import random
 import secrets
 
 RAND_BITS = 74
@@ -28,6 +29,8 @@ class Uuid7:
     def __init__(self) -> None:
         self._ms = 0
         self._counter = 0
+        # seeded once: asking the kernel for each block would give up the GIL to a busy event loop each time; ids are no secrets
+        self._random = random.Random(secrets.randbits(256)).getrandbits  # noqa: S311
 
     def block(self, wall_ns: int, count: int) -> int:
         """The first id of `count` consecutive ids, as a 128-bit integer; the others are that plus 1, 2, …
@@ -37,9 +40,9 @@ class Uuid7:
         ms = wall_ns // 1_000_000 & 0xFFFF_FFFF_FFFF
         if ms > self._ms:
             self._ms = ms
-            self._counter = secrets.randbits(FRESH_BITS)
+            self._counter = self._random(FRESH_BITS)
         else:
-            self._counter += 1 + secrets.randbits(STEP_BITS)
+            self._counter += 1 + self._random(STEP_BITS)
         low = self._counter & RAND_B_MASK
         if low + count > RAND_B_MASK:  # a block must not carry into rand_a: the variant bits lie between
             self._counter += RAND_B_MASK + 1 - low
