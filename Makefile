@@ -29,8 +29,8 @@ fuzz: $(STAMP)           ## minutes of hypothesis over codecs and store
 
 $(STAMP): pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "edgegw needs Python 3.11 (or set PYTHON=/path/to/python3)"; exit 1; }
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	$(PYTHON) -m venv --without-pip $(VENV)  # Debian's python3 has venv, but ensurepip only with another package
+	$(PYTHON) -m pip --python $(BIN)/python install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@
 
 clean:

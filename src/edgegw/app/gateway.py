@@ -77,6 +77,8 @@ class Gateway:
             presence=store.states("presence"),
             now=clock.now(),
         )
+        if engine.unreadable:
+            log.warning("%d stored alarm or presence states could not be read; they begin anew", engine.unreadable)
         metrics = Metrics()
         pipeline = Pipeline(
             store=store, decoders=compiled, rules=engine, clock=clock, observe=metrics.commit_seconds.observe

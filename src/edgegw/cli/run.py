@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from edgegw.errors import EdgegwError
+from edgegw.errors import ConfigError, EdgegwError, ProfileError
 
 LEVELS = ("debug", "info", "warning", "error")
 
@@ -40,9 +40,10 @@ def run(site: Path, log_level: str) -> None:
     try:
         asyncio.run(_until_stopped(gateway))
     except* EdgegwError as group:
-        for error in _leaves(group):
+        errors = _leaves(group)
+        for error in errors:
             print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
+        sys.exit(2 if all(isinstance(error, ConfigError | ProfileError) for error in errors) else 1)
 
 
 async def _until_stopped(gateway: "object") -> None:

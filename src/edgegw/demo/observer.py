@@ -31,6 +31,13 @@ def wall_ns(text: str) -> int:
     return seconds * 1_000_000_000 + int(fraction.ljust(9, "0")[:9] or 0)
 
 
+CREDENTIALS = frozenset({"card", "code"})
+"""Points that open doors: never shown whole."""
+
+CREDENTIAL_TAIL = 4
+"""Characters of a credential that are shown."""
+
+
 class Seen(Struct):
     """A device as last told. `at_s`: monotonic seconds of the last reading, None before the first."""
 
@@ -65,6 +72,12 @@ def told(value: object, unit: object) -> str:
         text = str(value)[:40]
     shown = {"Cel": "℃", "kW.h": "kWh"}.get(str(unit), str(unit)) if unit else ""
     return f"{text} {shown}".rstrip()
+
+
+def shown(point: str, reading: Mapping[str, object]) -> str:
+    """A reading as the screen shows it; of a credential only the end, since others may look at the screen too."""
+    text = told(reading.get("value"), reading.get("unit"))
+    return f"…{text[-CREDENTIAL_TAIL:]}" if point in CREDENTIALS and text != "—" else text
 
 
 class Observer:
@@ -134,7 +147,7 @@ class Observer:
         seen.at_s = now_s
         if seen.state == "unknown":
             seen.state = "online"
-        fresh = {str(r["point"]): told(r.get("value"), r.get("unit")) for r in readings if "point" in r}
+        fresh = {str(r["point"]): shown(str(r["point"]), r) for r in readings if "point" in r}
         merged = seen.values | fresh
         seen.values = dict(
             sorted(merged.items(), key=lambda item: item[0] in LESS_TOLD)
