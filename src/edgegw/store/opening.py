@@ -73,10 +73,13 @@ def open_store(
     except OSError as error:
         raise StoreError("io", f"{path.parent}: {error.strerror}") from error
     lock = Lock(path)
+    mark: Highwater | None = None
     try:
+        mark = _mark(path)
         return _open(
             path,
             lock,
+            mark,
             section=section,
             gateway=gateway,
             upstreams=upstreams,
@@ -84,13 +87,23 @@ def open_store(
             os_boot=os_boot or os_boot_id(),
         )
     except BaseException:
+        if mark is not None:
+            mark.close(clean=False)
         lock.release()
         raise
+
+
+def _mark(path: Path) -> Highwater:
+    try:
+        return Highwater(path)
+    except OSError as error:
+        raise StoreError("io", f"{path}: {error}") from error
 
 
 def _open(
     path: Path,
     lock: Lock,
+    mark: Highwater,
     *,
     section: StoreSection,
     gateway: str,
@@ -98,10 +111,6 @@ def _open(
     clock: Clock,
     os_boot: str,
 ) -> Opened:
-    try:
-        mark = Highwater(path)
-    except OSError as error:
-        raise StoreError("io", f"{path}: {error}") from error
     now = clock.now()
     bounds = limits(section)
     damaged = recover.look(path)
