@@ -20,7 +20,7 @@ from edgegw.upstream.outcome import Accepted, Hold, Refused, Retry
 from tests.upstream.fake_outbox import FakeOutbox, record
 from tests.upstream.harness import PATIENCE_S, running
 
-TOKEN = "a-token"  # noqa: S105 - a test's
+TOKEN = "a-token"
 ROOT = Path(__file__).parents[2]
 
 
