@@ -48,6 +48,9 @@ PENDING_LIMIT = 4000
 ROOM_AT = 2000
 """Messages below which links are called back: half, so that reading does not stutter around the limit."""
 
+RETRY_REASONS = frozenset({"full", "busy"})
+"""Refusals that pass: no room just now, or a foreign process (a backup, a person) holds the file."""
+
 RETRY_FULL_S = 1.0
 """Pause before a commit is tried again on a full store; room appears when an upstream accepts or a person helps."""
 
@@ -276,18 +279,15 @@ class Pipeline:
                 began_ns = self._clock.now().mono_ns
                 committed = await self._store.commit(batch)
             except StoreError as error:
-                if error.reason != "full":
+                if error.reason not in RETRY_REASONS:
                     raise
                 if not self.store_full:
-                    log.error(
-                        "the store is full and has nothing left to shed: %s; links are held until there is room",
-                        error.detail,
-                    )
+                    log.error("the store takes nothing (%s); links are held until it does", error)
                 self.store_full = True
                 await asyncio.sleep(RETRY_FULL_S)
             else:
                 if self.store_full:
-                    log.warning("the store has room again")
+                    log.warning("the store takes records again")
                 self.store_full = False
                 self._observe((self._clock.now().mono_ns - began_ns) / 1e9)
                 for lane, count in enumerate(committed.per_lane):

@@ -1,4 +1,4 @@
-"""TLS with verification, user name and password, on a real mosquitto: the right authority works, a wrong one is a clear reason."""
+"""TLS with verification, user name and password, on a real mosquitto: the right authority works, a wrong one is named."""
 
 import json
 import shutil

@@ -7,6 +7,7 @@ Must not know: what the parts do.
 import asyncio
 import logging
 import platform
+import sys
 from collections.abc import Awaitable
 
 from edgegw import __version__
@@ -33,6 +34,10 @@ DRAIN_S = 10.0
 UPSTREAM_DRAIN_S = 3.0
 """How long upstreams may still deliver when stopping; what remains is in the store."""
 
+SWITCH_INTERVAL_S = 0.0005
+"""How long the event loop may keep Python's lock from the store's writer thread: with the default of 5 ms a busy loop, whose passes
+are shorter than that, starves the writer (docs/adr/0002)."""
+
 CLOCK_CHECK_S = 5.0
 """How often it is looked whether the wall clock has become trustworthy (records from before are then corrected)."""
 
@@ -53,6 +58,7 @@ class Gateway:
             ExceptionGroup: a part failed while running.
         """
         plan = self._plan
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
         store = await Store.open(
             plan.store.path,
             section=StoreSection(budget=plan.store.budget, reserve=plan.store.reserve),
