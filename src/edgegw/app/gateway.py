@@ -35,8 +35,8 @@ UPSTREAM_DRAIN_S = 3.0
 """How long upstreams may still deliver when stopping; what remains is in the store."""
 
 SWITCH_INTERVAL_S = 0.0005
-"""How long the event loop may keep Python's lock from the store's writer thread: with the default of 5 ms a busy loop, whose passes
-are shorter than that, starves the writer (docs/adr/0002)."""
+"""How long the event loop may keep Python's lock from the store's writer thread: with the default of 5 ms a busy loop, whose
+passes are shorter than that, starves the writer (docs/adr/0002)."""
 
 CLOCK_CHECK_S = 5.0
 """How often it is looked whether the wall clock has become trustworthy (records from before are then corrected)."""
