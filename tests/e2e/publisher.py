@@ -14,9 +14,9 @@ class Publisher:
     """Publishes ``{"n": 1}``, ``{"n": 2}`` … on a thread, until stopped."""
 
     def __init__(self, port: int, topic: str = "dev/counter-1", rate: float = 500.0) -> None:
-        self._client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="publisher", clean_session=False)
+        self._client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="publisher", protocol=mqtt.MQTTv5)
         self._client.max_inflight_messages_set(200)
-        self._client.connect("127.0.0.1", port)
+        self._client.connect("127.0.0.1", port, clean_start=False)
         self._topic = topic
         self._rate = rate
         self._infos: list[mqtt.MQTTMessageInfo] = []
