@@ -35,6 +35,10 @@ class Sink(Protocol):
         """Call back once when there is room again. One registration per link at a time."""
         ...
 
+    async def drain(self) -> None:
+        """Return when everything offered so far is committed and acknowledged."""
+        ...
+
     def silent(self, device: str, reason: str, at: Instant) -> None:
         """A device was asked and gave no valid answer (reason: timeout, exception, bad-frame)."""
         ...

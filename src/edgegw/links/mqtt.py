@@ -10,6 +10,7 @@ Must not know: payloads, the store, when to connect again (the supervisor calls 
 - A retained message is marked; it tells the last known state, not that the device is there now (promise 12).
 """
 
+import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -24,6 +25,9 @@ log = logging.getLogger(__name__)
 
 FILTERS_PER_PACKET = 200
 """Topics in one SUBSCRIBE: some 10 KB, well below any broker's packet limit."""
+
+SETTLE_S = 2.0
+"""How long leaving waits for commits: several of the slowest disk's, and well inside systemd's stop timeout."""
 
 ONLINE, OFFLINE = b"online", b"offline"
 """What stands, retained, under the will topic."""
@@ -90,9 +94,22 @@ class MqttLink:
             reason = await session.wait_closed()
             raise LinkError(reason, f"broker {self._options.host}:{self._options.port}")
         finally:
+            if session.connected:
+                await self._settle(session)
             if self._will_topic is not None and session.connected:
                 session.publish(self._will_topic, OFFLINE, retain=True)
             await session.close()
+
+    async def _settle(self, session: MqttSession) -> None:
+        """Leaving a connection that stands: what was taken is acknowledged on it first, or the broker would send it all again."""
+        session.pause_reading()
+        try:
+            async with asyncio.timeout(SETTLE_S):
+                await self._sink.drain()
+        except TimeoutError:
+            log.warning(
+                "link %s: not everything was committed in %g s; the broker will send it again", self.name, SETTLE_S
+            )
 
     async def _subscribe(self, session: MqttSession) -> None:
         """Subscribe to all topics. What the broker's ACL refuses is logged and counted; the other devices work on."""
