@@ -46,6 +46,9 @@ class _Sink:
     def offer(self, device: str, raw: Raw, at: Instant, ack: AckFn | None = None, token: int = 0) -> None:  # noqa: ARG002  (Sink)
         self.answers.setdefault(device, []).append(at.mono_ns / 1e9)
 
+    async def drain(self) -> None:
+        """Nothing is kept, so nothing is waited for (Sink)."""
+
     def when_room(self, callback: Callable[[], None]) -> None:
         callback()
 
