@@ -202,5 +202,100 @@ class Changes(Struct, frozen=True, gc=False):
 
 NOTHING = Changes()
 
+
+# --- commands ---------------------------------------------------------------------------------------------------------
+
+
+class OrderLane(IntEnum):
+    """Who goes first on a half-duplex line, among what has to be sent; polls come after all of these."""
+
+    DOOR = 0
+    COMMAND = 1
+    CONFIRMATION = 2
+
+    @property
+    def label(self) -> str:
+        """Lower-case name, for metrics and reports."""
+        return self.name.lower()
+
+
+class Source(StrEnum):
+    """By which way a command came."""
+
+    API = "api"
+    UPSTREAM = "upstream"
+    LINKAGE = "linkage"
+    DOOR = "door"
+    CLI = "cli"
+
+
+class Issuer(Struct, frozen=True):
+    """Who asks, already authenticated by the shell that took the request.
+
+    Attributes:
+        name: token name, upstream key id, linkage or door id; never a secret.
+        scopes: what it may do (commands.rights has the grammar); internal issuers are handed exact ones.
+    """
+
+    source: Source
+    name: str
+    scopes: tuple[str, ...] = ()
+
+
+class Command(Struct, frozen=True):
+    """A request to a device or a door, as admitted or to be admitted.
+
+    Attributes:
+        id: the issuer's own, 1–64 of ``[A-Za-z0-9._:-]``; unused so far in this gateway's life (the ledger knows).
+        target: a device's or a door's id.
+        name: a command of the device's profile, or of a door: ``unlock``, ``release``, ``relock``.
+        args: by name, as given; admission fills in defaults.
+        deadline_ns: monotonic; a definite outcome is given before it.
+        expires_ns: wall time after which the request is void, None where the issuer waits for the answer (API).
+        lane: its place on a half-duplex line.
+        insist: also tried where the device is known to be down (fire release).
+    """
+
+    id: str
+    target: str
+    name: str
+    args: Mapping[str, Value]
+    issuer: Issuer
+    deadline_ns: int
+    expires_ns: int | None = None
+    lane: OrderLane = OrderLane.COMMAND
+    insist: bool = False
+
+
+class OutcomeStatus(StrEnum):
+    """How a command ended (design promise 9)."""
+
+    DONE = "done"
+    """Confirmed as its profile says."""
+    REJECTED = "rejected"
+    """Not admitted; nothing was sent."""
+    EXPIRED = "expired"
+    """Admitted, and its time ran out before anything was sent."""
+    FAILED = "failed"
+    """Definitely not carried out: the device refused, or nothing could be sent."""
+    UNKNOWN = "unknown"
+    """Sent, not confirmed. Never retried blindly."""
+
+
+class Outcome(Struct, frozen=True):
+    """How a command ended.
+
+    Attributes:
+        reason: bounded slug (also a metric label); empty for done.
+        detail: for a person.
+        values: what the confirmation told, by point.
+    """
+
+    status: OutcomeStatus
+    reason: str = ""
+    detail: str = ""
+    values: Mapping[str, Value] = {}
+
+
 Labels = Mapping[str, str]
 """Where a device is: building, floor, unit, room … as the site file says."""

@@ -9,7 +9,19 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from edgegw.model import DeadLetter, Event, Instant, Lane, Raw, Record, StateChange
+from edgegw.model import (
+    DeadLetter,
+    Decoded,
+    Event,
+    Instant,
+    Lane,
+    OrderLane,
+    Outcome,
+    Raw,
+    Record,
+    StateChange,
+)
+from edgegw.profiles.encode import Outgoing
 
 AckFn = Callable[[int], None]
 """Called once, on the event loop, with the token of a message whose records are committed."""
@@ -130,4 +142,62 @@ class Link(Protocol):
 
     async def run(self, up: Callable[[], None]) -> None:
         """Open, call `up()` once it is usable, work until cancelled or lost (LinkError). Never swallows cancellation."""
+        ...
+
+
+class Order(Struct, frozen=True):
+    """One encoded command on its way to a device's link.
+
+    Attributes:
+        id: the command's.
+        device: device id.
+        outgoing: what to send, and how its effect is confirmed.
+        lane: place on a half-duplex line.
+        deadline_ns: monotonic; the link gives its outcome before it.
+        insist: also tried where the device is known to be down.
+    """
+
+    id: str
+    device: str
+    outgoing: Outgoing
+    lane: OrderLane
+    deadline_ns: int
+    insist: bool = False
+
+
+class Actuator(Protocol):
+    """What commands need of a link (implemented by links, one per link). All calls on the event loop."""
+
+    def down(self, device: str) -> str | None:
+        """Why the device is known not to be reachable now (``link-down``, ``device-down``), or None."""
+        ...
+
+    async def carry_out(self, order: Order) -> Outcome:
+        """Send the order and confirm it as its `outgoing` says; never later than its deadline, never raises for a fault.
+
+        - ``expired`` ``deadline``: the deadline came before anything was sent. ``failed``: nothing reached the device
+          (``link-down``, ``device-down``, ``busy``) or the device refused (``device-refused``).
+        - ``unknown``: sent and not confirmed (``no-answer``, ``readback-differs``, ``link-lost``, ``not-confirmed``).
+        - ``done``: confirmed by the link itself (Modbus write answer and read-back, MQTT reply, serial reply).
+        - An outgoing that is confirmed by a point the device reports by itself (MQTT state topic) is awaited by whoever gave
+          the order; then the link answers ``done`` ``sent`` as soon as it is sent.
+
+        Cancelling the caller does not recall what was sent; a link lets a transaction in flight run to its end.
+        """
+        ...
+
+
+Heard = Callable[[str, Decoded, Instant], None]
+"""Told of a device's decoded message (device, decoded, at), on the loop, before its commit; must return at once."""
+
+
+class Listening(Protocol):
+    """Where those that act hear what devices say (implemented by pipeline)."""
+
+    def listen(self, device: str, heard: Heard) -> Callable[[], None]:
+        """Call `heard` for every decoded message of the device from now on; returns the function that ends it."""
+        ...
+
+    def listen_alarms(self, changed: Callable[[Event], None]) -> Callable[[], None]:
+        """Call `changed` for every alarm event the rules decide (raised, updated, cleared), before its commit."""
         ...

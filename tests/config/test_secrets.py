@@ -4,7 +4,7 @@ import traceback
 
 import pytest
 
-from edgegw.config.schema import Secret
+from edgegw.config.secret import Secret
 from edgegw.config.secrets import MAX_SECRET_BYTES, resolve
 from edgegw.errors import ConfigError
 

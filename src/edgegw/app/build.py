@@ -13,9 +13,11 @@ from typing import Any
 from edgegw.app.links import AnyLink
 from edgegw.clock import Clock
 from edgegw.config.plan import DevicePlan, LinkPlan, SitePlan
-from edgegw.config.schema import HttpUpstream, Secret, SerialLink, Tls
+from edgegw.config.schema import HttpUpstream, SerialLink
 from edgegw.config.schema import MqttLink as MqttLinkConfig
+from edgegw.config.secret import Secret
 from edgegw.config.secrets import resolve
+from edgegw.config.tls import Tls
 from edgegw.errors import ConfigError
 from edgegw.model import Lane, Record
 from edgegw.ports import Outbox, Sink

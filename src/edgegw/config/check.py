@@ -13,7 +13,8 @@ from edgegw.config.check_parts import Files, PartChecks, client_id
 from edgegw.config.findings import Findings
 from edgegw.config.loader import LoadedSite, site_error
 from edgegw.config.plan import DevicePlan, LinkPlan, SitePlan, StorePlan
-from edgegw.config.schema import HttpUpstream, Link, MqttLink, MqttUpstream, Site, Tls, Upstream
+from edgegw.config.schema import HttpUpstream, Link, MqttLink, MqttUpstream, Site, Upstream
+from edgegw.config.tls import Tls
 from edgegw.profiles.schema import Profile
 from edgegw.yamlpos import render
 
@@ -73,6 +74,13 @@ def plan_site(loaded: LoadedSite, profiles: Profiles, *, files: Files, state: Pa
         profiles=checks.profiles,
         upstream={name: _resolved_upstream(name, up, site, base) for name, up in site.upstream.items()},
         control=site.control,
+        doors=site.doors,
+        access=site.access,
+        linkages=site.linkages,
+        commands=site.commands,
+        api=site.api,
+        targets=site.targets,
+        state=state or base,
         warnings=tuple(render(sorted(set(findings.warnings)), str(loaded.path)).splitlines()),
     )
 

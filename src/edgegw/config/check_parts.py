@@ -22,9 +22,9 @@ from edgegw.config.schema import (
     MqttUpstream,
     SerialLink,
     Site,
-    Tls,
     Upstream,
 )
+from edgegw.config.tls import Tls
 from edgegw.model import Lane
 
 COMMON_BAUDS = frozenset(

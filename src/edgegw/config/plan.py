@@ -14,6 +14,7 @@ from pathlib import Path
 from msgspec import Struct
 from pydantic import ValidationError
 
+from edgegw.config.acting import Access, Api, Commands, Door, Linkage, Targets
 from edgegw.config.schema import AlarmOverride, Control, Device, Gateway, Link, Upstream
 from edgegw.errors import ProfileError
 from edgegw.profiles.schema import AlarmRule, Condition, Profile, Report
@@ -73,6 +74,9 @@ class SitePlan(Struct, frozen=True):
         devices: by id, in the order of the site file.
         profiles: the profiles in use, by name.
         upstream: by name; TLS paths absolute, MQTT client ids given.
+        doors, access, linkages, commands, api, targets: as in the site file, checked against devices and profiles; TLS paths
+            absolute, MQTT client id given.
+        state: folder of what the gateway keeps besides the store: tokens.
         warnings: for people, ``file:line:column: message`` each.
     """
 
@@ -85,6 +89,13 @@ class SitePlan(Struct, frozen=True):
     profiles: Mapping[str, Profile]
     upstream: Mapping[str, Upstream]
     control: Control
+    doors: Mapping[str, Door] = {}
+    access: Access = Access()
+    linkages: Mapping[str, Linkage] = {}
+    commands: Commands | None = None
+    api: Api = Api()
+    targets: Targets = Targets()
+    state: Path = Path()
     warnings: tuple[str, ...] = ()
 
 

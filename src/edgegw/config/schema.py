@@ -8,40 +8,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from edgegw.config.acting import Access, Api, Commands, Door, Linkage, Targets
 from edgegw.config.fields import MIB, HttpUrl, LineFormat, Port, Size
+from edgegw.config.secret import Secret
+from edgegw.config.tls import Tls
 from edgegw.profiles.fields import Duration, Slug, Strict
 from edgegw.profiles.schema import AlarmRule, Report
-
-
-class Secret(Strict):
-    """A reference to a secret; exactly one of the three. The secret itself never stands in the site file.
-
-    Attributes:
-        file: path of a file holding it (trailing newline ignored); it must not be readable by everyone.
-        env: name of an environment variable.
-        credential: name of a systemd credential (LoadCredential=), read from $CREDENTIALS_DIRECTORY.
-    """
-
-    file: str | None = None
-    env: str | None = None
-    credential: str | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _reference(cls, value: object) -> object:
-        # The message must not repeat what stands there: it may be the secret.
-        if not isinstance(value, dict | Secret):
-            raise ValueError(  # noqa: TRY004 - pydantic reports ValueErrors
-                "a secret never stands in the site file: put it in a file of its own (chmod 600) and write {file: PATH}, "
-                "or {env: VARIABLE}, or {credential: NAME} for systemd's LoadCredential="
-            )
-        return value
-
-    @model_validator(mode="after")
-    def _one(self) -> "Secret":
-        if sum(x is not None for x in (self.file, self.env, self.credential)) != 1:
-            raise ValueError("a secret is a reference: exactly one of file, env, credential")
-        return self
 
 
 class Gateway(Strict):
@@ -51,12 +23,14 @@ class Gateway(Strict):
         id: unique in the fleet; CloudEvents source is ``edgegw/<id>``, dedup keys begin with it.
         language: what operators read in titles.
         location: where the box is, for people.
+        timezone: IANA name; schedules of doors are in local time.
         assume_clock_synced: believe a plausible clock where no time daemon leaves a marker.
     """
 
     id: Slug
     language: Literal["zh-CN", "en"] = "zh-CN"
     location: str = ""
+    timezone: str = "Asia/Shanghai"
     assume_clock_synced: bool = True
 
 
@@ -72,20 +46,6 @@ class StoreSection(Strict):
     path: str = "edgegw.db"
     budget: Annotated[Size, Field(ge=4 * MIB)] = 512 * MIB
     reserve: Annotated[Size, Field(ge=0)] = 8 * MIB
-
-
-class Tls(Strict):
-    """TLS with verification of the peer's certificate and name. Files are PEM; relative paths start at the site file's folder.
-
-    Attributes:
-        ca: authorities to trust; the system's if not given.
-        cert: our certificate, where the peer asks for one.
-        key: its private key, if not in the same file.
-    """
-
-    ca: str | None = None
-    cert: str | None = None
-    key: str | None = None
 
 
 class MqttLink(Strict):
@@ -347,6 +307,12 @@ class Site(Strict):
         devices: the devices, each under its id; the id is part of alarms' identities, so keep it.
         upstream: who receives the events, each under its name.
         control: where operators look.
+        doors: each under its id; ids of doors and devices are one namespace.
+        access: who may pass the doors.
+        linkages: alarms that command, each under its name.
+        commands: signed commands from upstream; none are taken if not given.
+        api: the local HTTP API.
+        targets: response times this site is held to.
     """
 
     gateway: Gateway
@@ -356,3 +322,9 @@ class Site(Strict):
     devices: Annotated[dict[Slug, Device], Field(min_length=1)]
     upstream: dict[Slug, Upstream] = Field(default={})
     control: Control = Control()
+    doors: dict[Slug, Door] = Field(default={})
+    access: Access = Access()
+    linkages: dict[Slug, Linkage] = Field(default={})
+    commands: Commands | None = None
+    api: Api = Api()
+    targets: Targets = Targets()

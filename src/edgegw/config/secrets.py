@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from edgegw.config.schema import Secret
+from edgegw.config.secret import Secret
 from edgegw.errors import ConfigError
 
 MAX_SECRET_BYTES = 16 * 1024

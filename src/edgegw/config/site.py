@@ -11,7 +11,7 @@ from pathlib import Path
 from edgegw.config.check import plan_site
 from edgegw.config.loader import read_site
 from edgegw.config.plan import SitePlan
-from edgegw.config.schema import Secret
+from edgegw.config.secret import Secret
 from edgegw.config.secrets import resolve
 from edgegw.errors import ConfigError
 from edgegw.profiles.loader import ProfileLibrary

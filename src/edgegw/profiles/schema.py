@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from edgegw.profiles.fields import Duration, HexBytes, Slug, Strict, Text
+from edgegw.profiles.schema_commands import CommandSpec, MqttAck, MqttMatch
 
 PointType = Literal[
     "bool", "int", "float", "str", "uint16", "int16", "uint32", "int32", "uint64", "int64", "float32", "float64"
@@ -199,10 +200,20 @@ class MqttAvailability(Strict):
 
 
 class MqttSection(Strict):
-    """What is common to a profile's MQTT topics. `{address}` stands for the device's address in the site file."""
+    """What is common to a profile's MQTT topics. `{address}` stands for the device's address in the site file.
+
+    Attributes:
+        live: topics that count only while they are fresh: requests for a decision, answers to commands. They are taken by a
+            session the broker keeps nothing for, without retained messages; so nothing queued or replayed can act.
+        match: for topics that many devices share.
+        acks: acknowledgements the device waits for.
+    """
 
     topic: str = "{address}"
     availability: MqttAvailability | None = None
+    live: tuple[str, ...] = Field(default=(), strict=False)
+    match: MqttMatch | None = None
+    acks: tuple[MqttAck, ...] = Field(default=(), strict=False)
 
 
 class ModbusSection(Strict):
@@ -340,6 +351,7 @@ class Profile(Strict):
         link: which kind of link its devices are on.
         source: the document or captures the facts are from.
         offline_after: a device silent for this long is offline (Modbus: counted from the last answered poll).
+        commands: what it can be told to do, by name.
     """
 
     vendor: str
@@ -354,6 +366,7 @@ class Profile(Strict):
     report: Report = Report()
     points: Annotated[dict[Slug, Point], Field(min_length=1)]
     alarms: dict[Slug, AlarmRule] = Field(default={})
+    commands: dict[Slug, CommandSpec] = Field(default={})
     samples: Annotated[tuple[Sample, ...], Field(min_length=1, strict=False)]
 
     @cached_property

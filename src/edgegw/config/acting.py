@@ -1,0 +1,304 @@
+"""The parts of the site file that act: doors, access rights, linkages, commands, the API, response targets.
+
+Owns: their schema, defaults included. Must not know: YAML, line numbers, what a profile can do (config.check_acting).
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from edgegw.config.fields import Port
+from edgegw.config.secret import Secret
+from edgegw.config.tls import Tls
+from edgegw.profiles.fields import Duration, Slug, Strict, Text
+from edgegw.profiles.schema import Scalar
+from edgegw.profiles.schema_commands import ArgValue
+
+Clock = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-4]):[0-5][0-9]$")]
+"""``08:30``, in quotes; ``24:00`` is the end of the day."""
+Date = Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
+"""``2026-10-01``, in quotes."""
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun", "holiday"]
+"""``holiday`` stands for the days under `access.holidays`, which then do not count as weekdays."""
+
+
+class PointIs(Strict):
+    """A device's point having a value: a contact, a button, a fire input."""
+
+    device: Slug
+    point: Slug
+    equals: Scalar = True
+
+
+class CommandRef(Strict):
+    """A command of a device with its arguments. ``$point`` as an argument is the point's reading in the asking message."""
+
+    command: Slug
+    args: dict[Slug, ArgValue] = Field(default={})
+
+
+class Reader(Strict):
+    """Where a door hears a credential.
+
+    Attributes:
+        point: the reading that is the card number, code or PIN.
+        kind: what it is; ``pin`` is a keypad.
+        direction: into the area or out of it; for anti-passback.
+        tamper: the reader's tamper contact.
+    """
+
+    device: Slug
+    point: Slug
+    kind: Literal["card", "qr", "pin"] = "card"
+    direction: Literal["in", "out"] = "in"
+    tamper: PointIs | None = None
+
+
+class Lock(Strict):
+    """What moves the bolt.
+
+    Attributes:
+        unlock: opens for a moment; timed in the device where it can.
+        release: opens and stays open (fire); relock: ends that, by a person's word alone.
+        refuse: told to a terminal that waits for an answer.
+    """
+
+    device: Slug
+    unlock: CommandRef
+    release: CommandRef | None = None
+    relock: CommandRef | None = None
+    refuse: CommandRef | None = None
+
+
+class Lockout(Strict):
+    """After so many failures in a row at a door nothing is accepted there for a while (GB 50396: at most 5).
+
+    Attributes:
+        failures: refused attempts in a row; 0: never.
+        within: attempts further apart are not in a row.
+        pause: how long (``for`` in the file).
+    """
+
+    failures: Annotated[int, Field(ge=0, le=5)] = 5
+    within: Duration = 300.0
+    pause: Annotated[Duration, Field(alias="for")] = 30.0
+
+
+class AntiPassback(Strict):
+    """One may not enter an area twice without leaving it.
+
+    Attributes:
+        mode: ``soft`` grants and reports, ``hard`` refuses.
+        area: doors with the same name share who is inside.
+        forget: after this long a person may enter again whatever is known.
+    """
+
+    mode: Literal["soft", "hard"]
+    area: Slug
+    forget: Duration = 43200.0
+
+
+class MultiCard(Strict):
+    """So many different holders must present within a time. `escort`: one of them must be of this group."""
+
+    cards: Annotated[int, Field(ge=2, le=5)] = 2
+    within: Duration = 10.0
+    escort: Slug | None = None
+
+
+class Door(Strict):
+    """A door.
+
+    Attributes:
+        name: what people call it; the key if not given.
+        labels: building, floor … as of a device.
+        groups: door groups; rights may name a group instead of each door.
+        require: what a person must present.
+        readers: where credentials come from.
+        lock: what moves the bolt.
+        contact: true while the door is open.
+        exit: the exit button: opens without a credential.
+        fire: while true the door is released, and stays so until it is relocked by hand.
+        pulse: how long one grant opens; an argument ``seconds`` of the lock's unlock command is given it.
+        held_open: open longer than this after a grant is an alarm.
+        interlock: doors that must be closed before this one opens.
+        on_power_loss: what the lock's hardware does: documentation for the alarm's reader, nothing here changes it.
+        on_audit_failure: a decision that cannot be committed: ``open`` acts and records later, ``refuse`` does not act.
+        on_clock_untrusted: rights bound to a schedule or validity while the clock is not trustworthy: ``allow`` or ``refuse``.
+    """
+
+    name: str | None = None
+    labels: dict[Slug, str] = Field(default={})
+    groups: tuple[Slug, ...] = Field(default=(), strict=False)
+    require: Literal["card", "pin", "card+pin", "qr", "any"] = "card"
+    readers: Annotated[tuple[Reader, ...], Field(strict=False)] = ()
+    lock: Lock
+    contact: PointIs | None = None
+    exit: PointIs | None = None
+    fire: PointIs | None = None
+    pulse: Annotated[Duration, Field(ge=0.5, le=60)] = 5.0
+    held_open: Duration = 30.0
+    lockout: Lockout = Lockout()
+    anti_passback: AntiPassback | None = None
+    interlock: tuple[Slug, ...] = Field(default=(), strict=False)
+    multi: MultiCard | None = None
+    on_power_loss: Literal["unlocks", "locks"] = "unlocks"
+    on_audit_failure: Literal["open", "refuse"] = "open"
+    on_clock_untrusted: Literal["allow", "refuse"] = "allow"
+
+
+class Window(Strict):
+    """Days and times of a schedule: from `start` (included) to `end` (not included), local time."""
+
+    days: Annotated[tuple[Weekday, ...], Field(min_length=1, strict=False)]
+    start: Clock = "00:00"
+    end: Clock = "24:00"
+
+
+class Right(Strict):
+    """Who may pass where and when.
+
+    Attributes:
+        groups: holders' groups. doors: door ids or door groups. schedule: a key of `schedules`; always if not given.
+    """
+
+    groups: Annotated[tuple[Slug, ...], Field(min_length=1, strict=False)]
+    doors: Annotated[tuple[Slug, ...], Field(min_length=1, strict=False)]
+    schedule: Slug | None = None
+
+
+class AccessSync(Strict):
+    """Where credentials come from upstream: versioned pages over HTTP (docs/doors.md has the protocol)."""
+
+    url: Annotated[str, Field(pattern=r"^https?://\S+$")]
+    token: Secret | None = None
+    tls: Tls | None = None
+    every: Duration = 300.0
+    timeout: Duration = 10.0
+
+
+class Access(Strict):
+    """Who may pass.
+
+    Attributes:
+        key: 32 bytes or more of secret; card numbers are kept only as keyed hashes under it.
+        schedules: weekly windows by name. holidays: days that count as ``holiday``.
+        rights: by name.
+        audit_wait: how long a decision waits for its commit before `on_audit_failure` applies.
+        sync: where credentials come from.
+    """
+
+    key: Secret | None = None
+    schedules: dict[Slug, Annotated[tuple[Window, ...], Field(strict=False)]] = Field(default={})
+    holidays: Annotated[tuple[Date, ...], Field(strict=False)] = ()
+    rights: dict[Slug, Right] = Field(default={})
+    audit_wait: Annotated[Duration, Field(gt=0, le=2)] = 1.0
+    sync: AccessSync | None = None
+
+
+class AlarmRef(Strict):
+    """A device's alarm being raised."""
+
+    device: Slug
+    alarm: Slug
+
+
+class Action(Strict):
+    """One thing a linkage does; exactly one of the two.
+
+    Attributes:
+        release: doors or door groups, released and kept released until relocked by hand.
+        device, command, args: a command of a device.
+        deadline: outcome by then (at most 5 s).
+    """
+
+    release: Annotated[tuple[Slug, ...] | None, Field(strict=False)] = None
+    device: Slug | None = None
+    command: Slug | None = None
+    args: dict[Slug, ArgValue] = Field(default={})
+    deadline: Annotated[Duration, Field(gt=0, le=5)] = 5.0
+
+    @model_validator(mode="after")
+    def _one(self) -> "Action":
+        if (self.release is None) == (self.device is None) or (self.device is None) != (self.command is None):
+            raise ValueError("an action is either `release: [doors]` or `device` with `command`")
+        return self
+
+
+class Linkage(Strict):
+    """A rule that commands.
+
+    Attributes:
+        title: for people.
+        when: any of these alarms being raised starts it; it starts again only after all of them were cleared.
+        do: what is done, all at once, each with its own deadline and outcome.
+    """
+
+    title: Text | None = None
+    when: Annotated[tuple[AlarmRef, ...], Field(min_length=1, strict=False)]
+    do: Annotated[tuple[Action, ...], Field(min_length=1, strict=False)]
+
+
+class SignerKey(Strict):
+    """A key upstream commands are signed with (HMAC-SHA256). `scopes`: what its holder may do."""
+
+    key: Secret
+    scopes: Annotated[tuple[str, ...], Field(min_length=1, strict=False)]
+
+
+class Commands(Strict):
+    """Commands from upstream, over a session of their own the broker keeps nothing for.
+
+    Attributes:
+        topic: where signed envelopes arrive; reply_topic: where outcomes are published besides the record.
+        keys: by key id.
+        most_lifetime: an envelope that would stay valid longer than this is refused.
+    """
+
+    host: str = "127.0.0.1"
+    port: Port = 1883
+    version: Literal["5", "3.1.1"] = "5"
+    client_id: str | None = None
+    username: str | None = None
+    password: Secret | None = None
+    tls: Tls | None = None
+    topic: str = "edgegw/{gateway}/commands"
+    reply_topic: str = "edgegw/{gateway}/outcomes"
+    keys: Annotated[dict[Slug, SignerKey], Field(min_length=1)]
+    most_lifetime: Annotated[Duration, Field(gt=0, le=3600)] = 60.0
+
+
+class Api(Strict):
+    """The local HTTP API: loopback unless said otherwise; every request needs a token (`edgegw token create`).
+
+    Attributes:
+        tokens: file of hashed tokens; relative to the state directory.
+        rate: requests a second per token, with bursts of `burst`.
+    """
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 9465
+    enabled: bool = False
+    tls_cert: str | None = None
+    tls_key: str | None = None
+    tokens: str = "edgegw.tokens"
+    rate: Annotated[float, Field(gt=0, le=1000)] = 10.0
+    burst: Annotated[int, Field(ge=1, le=1000)] = 20
+
+
+class Targets(Strict):
+    """What `edgegw check` holds the site to, and what it assumes of the machine.
+
+    Attributes:
+        door, command, event: seconds from section 6 of the design: card to confirmed lock, admission to outcome, change to
+            committed and sent.
+        commit: allowance for one commit on this box's disk. network: for one message on its networks.
+        accept: devices and doors whose bound may exceed the target.
+    """
+
+    door: Annotated[Duration, Field(gt=0, le=3)] = 3.0
+    command: Annotated[Duration, Field(gt=0, le=5)] = 5.0
+    event: Annotated[Duration, Field(gt=0)] = 5.0
+    commit: Duration = 0.25
+    network: Duration = 0.1
+    accept: Annotated[tuple[Slug, ...], Field(strict=False)] = ()

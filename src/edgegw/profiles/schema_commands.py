@@ -1,0 +1,178 @@
+"""The `commands` of a device profile as typed models, and how MQTT devices want to be answered.
+
+Owns: what one command may say: arguments, what is written, how its effect is confirmed; acknowledgement templates.
+Must not know: encoding (encode), links.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from edgegw.profiles.fields import Duration, HexBytes, Slug, Strict
+
+Scalar = bool | int | float | str | None
+ArgValue = bool | int | float | str
+
+
+class Arg(Strict):
+    """An argument of a command.
+
+    Attributes:
+        min, max: bounds of a number; max_length: of a text.
+        choices: the only values there are.
+        default: taken where none is given; without one the argument must be given.
+    """
+
+    type: Literal["bool", "int", "float", "str"]
+    description: str = ""
+    min: float | None = None
+    max: float | None = None
+    max_length: Annotated[int, Field(ge=1, le=256)] = 64
+    choices: Annotated[tuple[ArgValue, ...] | None, Field(strict=False)] = None
+    default: ArgValue | None = None
+
+
+class ModbusCommand(Strict):
+    """A write to a Modbus device.
+
+    Attributes:
+        table: ``coil`` or ``holding``; `address` zero-based as on the wire.
+        function: 5 (one coil), 6 (one register), 15 (coils), 16 (registers); 5 and 6 where not given.
+        value: the raw value; FC05: true is FF00, false 0000, a number is sent as it is (a timed pulse, 0100 of odd relays).
+        arg: the argument that gives the value instead: raw = argument / `scale`, rounded; a bool as 1 and 0 (FC05: FF00, 0000).
+        scale: of `arg`, exactly: 0.1 means the register counts tenths.
+    """
+
+    table: Literal["coil", "holding"]
+    address: Annotated[int, Field(ge=0, le=0xFFFF)]
+    function: Literal[5, 6, 15, 16] | None = None
+    value: bool | Annotated[int, Field(ge=0, le=0xFFFF)] | None = None
+    arg: Slug | None = None
+    scale: Annotated[float, Field(gt=0)] = 1
+
+    @model_validator(mode="after")
+    def _one_value(self) -> "ModbusCommand":
+        if (self.value is None) == (self.arg is None):
+            raise ValueError("a Modbus command has either value or arg")
+        functions = {"coil": (5, 15), "holding": (6, 16)}[self.table]
+        if self.function is not None and self.function not in functions:
+            raise ValueError(
+                f"function {self.function} does not write a {self.table}; it is {functions[0]} or {functions[1]}"
+            )
+        return self
+
+
+class MqttReplyRead(Strict):
+    """How the device answers a published request.
+
+    Attributes:
+        topic: template with ``{address}``.
+        id: path that repeats the request's ``{id}``; empty: the next message on the topic is the answer.
+        ok: path that is there (and not null) when it worked; empty: every answer without `error` is good.
+        error: path of the device's complaint.
+    """
+
+    topic: str
+    id: str = ""
+    ok: str = ""
+    error: str = ""
+
+
+class MqttCommand(Strict):
+    """A publish to an MQTT device; never retained.
+
+    Attributes:
+        topic, payload: templates with ``{address}``, ``{id}`` (the correlation number) and the arguments in braces.
+            In a payload that is JSON an argument stands for its JSON text (``{"on":{on}}`` becomes ``{"on":true}``).
+        qos: 0 unless the device needs 1: a broker keeps QoS 1 for a device that is away, and a late unlock is worse than none.
+    """
+
+    topic: str
+    payload: str
+    qos: Literal[0, 1] = 0
+    reply: MqttReplyRead | None = None
+
+
+class SerialCommand(Strict):
+    """Bytes to a serial device."""
+
+    hex: HexBytes
+
+
+class Confirm(Strict):
+    """By what the effect is known: a point that comes to have a value.
+
+    Attributes:
+        equals: the value; `arg`: or the argument that names it.
+        within: time after sending. On Modbus the point's registers are read back at once and again until then; elsewhere the
+            device tells by itself.
+        settle: Modbus: pause between the write's answer and the first read-back.
+    """
+
+    point: Slug
+    equals: Scalar = None
+    arg: Slug | None = None
+    within: Duration = 1.0
+    settle: Duration = 0.0
+
+    @model_validator(mode="after")
+    def _one_value(self) -> "Confirm":
+        if ("equals" in self.model_fields_set) == (self.arg is not None):
+            raise ValueError("confirm says either what the point equals or the arg that it equals")
+        return self
+
+
+class CommandSpec(Strict):
+    """One command of a device type.
+
+    Attributes:
+        description: what it does, for people.
+        args: its arguments.
+        modbus, mqtt, serial: what is sent; exactly the profile's link.
+        confirm: by what its effect is known; without one, a Modbus write's answer or an MQTT reply is the confirmation.
+        moves: the point that it changes, where `confirm` does not name it; two commands that move the same point act on the same
+            bolt, valve or relay.
+        timed: the effect ends by itself in the device (a pulse); required of a door's `unlock`.
+        timeout: the longest it may take, from admission to outcome; never above 5 s.
+    """
+
+    description: str = ""
+    args: dict[Slug, Arg] = Field(default={})
+    modbus: ModbusCommand | None = None
+    mqtt: MqttCommand | None = None
+    serial: SerialCommand | None = None
+    confirm: Confirm | None = None
+    moves: Slug | None = None
+    timed: bool = False
+    timeout: Annotated[Duration, Field(gt=0, le=5)] = 5.0
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "CommandSpec":
+        if sum(way is not None for way in (self.modbus, self.mqtt, self.serial)) != 1:
+            raise ValueError("a command is sent one way: exactly one of modbus, mqtt, serial")
+        return self
+
+    @property
+    def point(self) -> str | None:
+        """The point that the command changes, None if the profile does not tell."""
+        return self.moves or (self.confirm.point if self.confirm else None)
+
+
+class MqttAck(Strict):
+    """An application-level acknowledgement a device waits for; published after the commit of its message, never before.
+
+    Attributes:
+        topic: of the message that is acknowledged (template with ``{address}``).
+        reply: topic of the acknowledgement; payload: its text. Both may name ``{address}`` and paths of the message in
+            double braces: ``{{serialNo}}``, JSON-escaped inside a JSON payload.
+    """
+
+    topic: str
+    reply: str
+    payload: str
+
+
+class MqttMatch(Strict):
+    """Which messages of a shared topic are this device's: those whose `path` equals the device's address."""
+
+    path: str
