@@ -1,0 +1,1 @@
+"""Who may pass which door when: credentials, schedules, decisions, the door state machine. Pure."""
