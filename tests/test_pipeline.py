@@ -221,3 +221,59 @@ async def test_probe_goes_through_the_commit_path() -> None:
     async with running() as rig:
         await rig.pipeline.probe()
         assert rig.store.batches == [Batch()]
+
+
+async def test_listeners_hear_of_a_message_before_its_commit_until_they_end() -> None:
+    async with running() as rig:
+        rig.store.gate.clear()
+        heard: list[tuple[str, object]] = []
+        end = rig.pipeline.listen("d1", lambda device, decoded, _at: heard.append((device, decoded.readings[0].value)))
+        rig.offer(1)
+        assert heard == [("d1", 1.0)]
+        end()
+        rig.offer(2)
+        assert len(heard) == 1
+        rig.store.gate.set()
+        await rig.pipeline.drain()
+
+
+async def test_alarm_listeners_hear_alarms_of_messages_and_ticks_and_nothing_else() -> None:
+    async with running() as rig:
+        told: list[str] = []
+        end = rig.pipeline.listen_alarms(lambda event: told.append(event.type))
+        rig.offer(1)
+        raised = Event("edgegw.alarm.raised", Lane.ALARM, "d1", rig.clock.now(), b"{}")
+        rig.pipeline.apply(
+            Changes((raised, Event("edgegw.gateway.gap", Lane.ALARM, "gateway", rig.clock.now(), b"{}")))
+        )
+        assert told == ["edgegw.alarm.raised"]
+        end()
+        rig.pipeline.apply(Changes((raised,)))
+        assert len(told) == 1
+        await rig.pipeline.drain()
+
+
+async def test_urgent_devices_are_heard_while_nothing_can_be_stored_and_keep_their_alarms() -> None:
+    async with running() as rig:
+        rig.store.gate.clear()
+        for token in range(PENDING_LIMIT):
+            rig.offer(token)
+        urgent = module.Urgent(rig.pipeline)
+        heard: list[str] = []
+        rig.pipeline.listen("d1", lambda device, _decoded, _at: heard.append(device))
+        rig.rules.decoded = lambda device, _decoded, at: Changes(  # type: ignore[method-assign]
+            (
+                Event("edgegw.alarm.raised", Lane.ALARM, device, at, b"{}"),
+                Event("edgegw.reading", Lane.TELEMETRY, device, at, b"{}"),
+            )
+        )
+        assert rig.pipeline.full
+        assert not urgent.full
+        urgent.offer("d1", MqttPayload("t", b"{}"), rig.clock.now())
+        assert heard == ["d1"]
+        assert rig.pipeline.left_out == 1
+        rig.store.gate.set()
+        await rig.pipeline.drain()
+        kinds = [event.type for batch in rig.store.batches for event in batch.events]
+        assert kinds.count("edgegw.alarm.raised") == 1
+        assert kinds.count("edgegw.reading") == PENDING_LIMIT

@@ -12,6 +12,9 @@ How it keeps the promises:
 - Batches commit in order, and a batch that could not be committed is tried again, never dropped (promise 6): links see `full`
   and stop reading, so memory is bounded by `PENDING_LIMIT` and what links had already read.
 - A message no profile can decode becomes a dead letter in the same batch, is acknowledged, and is counted (promise 10).
+- Those that act (doors, commands, linkages) listen: they are told of decoded messages and of alarms before the commit, so that no
+  disk stands between a card and its door (promise 7). For the devices they depend on, `Urgent` stands in as the sink: it never
+  says `full`, and while the store takes nothing only telemetry is left out, counted.
 """
 
 import asyncio
@@ -30,12 +33,13 @@ from edgegw.model import (
     Event,
     Frame,
     Instant,
+    Lane,
     MqttPayload,
     Raw,
     Registers,
     StateChange,
 )
-from edgegw.ports import AckFn, Batch, RecordStore
+from edgegw.ports import AckFn, Batch, Heard, RecordStore
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +63,13 @@ TICK_AT_MOST_S = 1.0
 
 RAW_LIMIT = 64 * 1024
 """Bytes of a poison message that are kept; larger ones are cut, their detail says so."""
+
+
+URGENT_MOST = 50_000
+"""Messages beyond `PENDING_LIMIT` of which an urgent device's alarms are still kept: days of a stuck disk, some 20 MB."""
+
+ALARM_PREFIX = "edgegw.alarm."
+"""Types of the events that `listen_alarms` tells of."""
 
 
 class Decode(Protocol):
@@ -150,6 +161,10 @@ class Pipeline:
         """Batches dealt with: committed, or found to hold nothing to write. The watchdog's sign of life."""
         self.records = [0, 0, 0, 0]
         self.store_full = False
+        self.left_out = 0
+        """Records of urgent devices left out while nothing could be stored: telemetry, beyond `URGENT_MOST` all."""
+        self._heard: dict[str, tuple[Heard, ...]] = {}
+        self._on_alarm: tuple[Callable[[Event], None], ...] = ()
 
     # --- the Sink -------------------------------------------------------------------------------------------------
 
@@ -176,9 +191,14 @@ class Pipeline:
             self._poison(device, raw, error, at)
         else:
             self.readings += len(decoded.readings)
+            if heard := self._heard.get(device):
+                for tell in heard:
+                    tell(device, decoded, at)
             changes = self._rules.decoded(device, decoded, at)
             if changes.events:
                 self._open.events += changes.events
+                if self._on_alarm:
+                    self._tell_alarms(changes.events)
             if changes.states:
                 self._keep(changes.states)
         batch = self._open
@@ -206,11 +226,59 @@ class Pipeline:
         if not changes.events and not changes.states:
             return
         self._open.events += changes.events
+        self._tell_alarms(changes.events)
         self._keep(changes.states)
         self._open.messages += 1
         self._pending += 1
         self._work.set()
         self._idle.clear()
+
+    # --- those that act -------------------------------------------------------------------------------------------
+
+    def listen(self, device: str, heard: Heard) -> Callable[[], None]:
+        """See `ports.Listening.listen`."""
+        self._heard[device] = (*self._heard.get(device, ()), heard)
+
+        def end() -> None:
+            left = tuple(one for one in self._heard.get(device, ()) if one is not heard)
+            if left:
+                self._heard[device] = left
+            else:
+                self._heard.pop(device, None)
+
+        return end
+
+    def listen_alarms(self, changed: Callable[[Event], None]) -> Callable[[], None]:
+        """See `ports.Listening.listen_alarms`."""
+        self._on_alarm = (*self._on_alarm, changed)
+
+        def end() -> None:
+            self._on_alarm = tuple(one for one in self._on_alarm if one is not changed)
+
+        return end
+
+    def _tell_alarms(self, events: tuple[Event, ...]) -> None:
+        for event in events:
+            if event.lane is Lane.ALARM and event.type.startswith(ALARM_PREFIX):
+                for tell in self._on_alarm:
+                    tell(event)
+
+    def offer_urgent(self, device: str, raw: Raw, at: Instant, ack: AckFn | None = None, token: int = 0) -> None:
+        """As `offer`, for devices on which doors depend: taken also while `full`, then without their telemetry records."""
+        if not self.full:
+            self.offer(device, raw, at, ack, token)
+            return
+        before = self._open.events
+        kept = len(before)
+        self.offer(device, raw, at, ack, token)
+        batch = self._open if self._open.events is before else self._closed[-1]
+        added = batch.events[kept:]
+        del batch.events[kept:]
+        kept_too = (
+            [e for e in added if e.lane is not Lane.TELEMETRY] if self._pending < PENDING_LIMIT + URGENT_MOST else []
+        )
+        batch.events += kept_too
+        self.left_out += len(added) - len(kept_too)
 
     def _keep(self, states: tuple[StateChange, ...]) -> None:
         for change in states:
@@ -320,3 +388,19 @@ def _raw_bytes(raw: Raw) -> tuple[str, bytes]:
             return f"{raw.table}/{raw.address}+{len(raw.words)}", pack(f">{len(raw.words)}H", *raw.words)
         case Frame():
             return "frame", raw.data
+
+
+class Urgent:
+    """The sink of links on which doors and linkages depend (`ports.Sink`): never full, otherwise the pipeline."""
+
+    full = False
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self.offer = pipeline.offer_urgent
+        self.drain = pipeline.drain
+        self.silent = pipeline.silent
+        self.link_state = pipeline.link_state
+
+    def when_room(self, callback: Callable[[], None]) -> None:
+        """There always is."""
+        callback()
