@@ -64,6 +64,12 @@ def test_the_content_type_property_is_what_paho_packs() -> None:
     assert wire.content_type_property("application/cloudevents+json") == bytes(properties.pack())
 
 
+def test_the_expiry_property_is_what_paho_packs() -> None:
+    properties = Properties(PacketTypes.PUBLISH)
+    properties.MessageExpiryInterval = 5
+    assert wire.expiry_property(5) == bytes(properties.pack())
+
+
 @pytest.mark.parametrize(
     ("data", "answer"),
     [("40020001", (1, 0)), ("4003000110", (1, 0x10)), ("40040001 87 00", (1, 0x87))],

@@ -16,6 +16,7 @@ from typing import Any
 from paho.mqtt import client as paho
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from edgegw.errors import LinkError
 from edgegw.mqttio import wire
@@ -146,8 +147,14 @@ class MqttSession:
         self.max_packet = getattr(properties, "MaximumPacketSize", MAX_PACKET)
         self._connack.set_result(None)
 
-    async def subscribe(self, filters: Iterable[tuple[str, int]], timeout_s: float = 10.0) -> None:
+    async def subscribe(
+        self, filters: Iterable[tuple[str, int]], timeout_s: float = 10.0, *, retained: bool = True
+    ) -> None:
         """Subscribe to (filter, qos) pairs in one packet and wait until the broker granted each.
+
+        Args:
+            retained: whether the broker sends what it retains; False asks it not to (MQTT 5 retain handling 2, which 3.1.1 does
+                not have: whoever must not see retained messages drops those with `retain` set besides).
 
         Raises:
             LinkError: ``subscribe-refused`` naming the filters, ``timeout``, or the connection was lost.
@@ -155,7 +162,11 @@ class MqttSession:
         pairs = list(filters)
         if self._client is None or not self.connected:
             raise LinkError("not-connected", "subscribe")
-        _, mid = self._client.subscribe(pairs)
+        if self._v5 and not retained:
+            never = SubscribeOptions.RETAIN_DO_NOT_SEND
+            _, mid = self._client.subscribe([(n, SubscribeOptions(qos=q, retainHandling=never)) for n, q in pairs])
+        else:
+            _, mid = self._client.subscribe(pairs)
         if mid is None:
             raise LinkError("subscribe-refused", f"not subscribable: {pairs}")
         answer: asyncio.Future[list[ReasonCode]] = asyncio.get_running_loop().create_future()
@@ -187,7 +198,7 @@ class MqttSession:
 
         Args:
             topic: a topic, or `wire.topic_field` of it made once for many publishes.
-            properties: MQTT 5 property block (`wire.content_type_property`); none if None.
+            properties: MQTT 5 property block (`wire.content_type_property`, `wire.expiry_property`); none if None.
 
         Raises:
             LinkError: ``not-connected``, or ``window-full``: the broker takes no more in flight (see `in_flight`, `window`).

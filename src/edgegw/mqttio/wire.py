@@ -141,6 +141,11 @@ def content_type_property(value: str) -> bytes:
     return pack("!BBH", len(raw) + 3, 3, len(raw)) + raw
 
 
+def expiry_property(seconds: int) -> bytes:
+    """MQTT 5 properties holding only Message Expiry Interval (0x02): after so many seconds a broker delivers it to nobody."""
+    return pack("!BBI", 5, 2, seconds)
+
+
 NO_PROPERTIES = b"\x00"
 
 
