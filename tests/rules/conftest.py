@@ -47,8 +47,9 @@ class Box:
         states: kind → key → value, as the store has them.
     """
 
-    def __init__(self, *devices: DeviceSpec, language: str = "en") -> None:
+    def __init__(self, *devices: DeviceSpec, language: str = "en", subjects: tuple[str, ...] = ()) -> None:
         self.devices = devices
+        self.subjects = subjects
         self.language = language
         self.clock = ManualClock(mono_ns=1000 * SECOND)
         self.states: dict[str, dict[str, bytes]] = {"alarm": {}, "presence": {}}
@@ -64,6 +65,7 @@ class Box:
             alarms=dict(self.states["alarm"]),
             presence=dict(self.states["presence"]),
             now=self.clock.now(),
+            subjects=self.subjects,
         )
         self.commit(self.engine.tick(self.clock.now()))
 

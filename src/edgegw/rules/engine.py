@@ -7,7 +7,7 @@ Not for concurrent use. Every call takes the moment as an `Instant`; timers use 
 wall clock moves nothing. The engine's memory runs ahead of the store: a caller that cannot commit must stop rather than go on.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TypeVar
 
 import msgspec
@@ -19,7 +19,7 @@ from edgegw.rules.alarm import Alarm, Evidence
 from edgegw.rules.alarm_state import AlarmSpec, AlarmState, AlarmView
 from edgegw.rules.alarm_state import decode_state as decode_alarm
 from edgegw.rules.device import Device, DeviceSpec
-from edgegw.rules.events import ALARM_KIND, PRESENCE_KIND, Draft
+from edgegw.rules.events import ALARM_KIND, PRESENCE_KIND, Draft, Location
 from edgegw.rules.own import RESERVED_DEVICES, Link, OwnConditions
 from edgegw.rules.presence import ONLINE, PresenceView
 from edgegw.rules.presence import decode_state as decode_presence
@@ -40,9 +40,10 @@ class RuleEngine:
         devices: all devices of the site.
         alarms, presence: durable states by key, as the store kept them.
         now: the present; timers of restored states begin anew here.
+        subjects: what besides the gateway may have conditions reported (`condition`): ids of doors.
 
     Raises:
-        ConfigError: ``reserved-device`` for a device called ``gateway`` or ``link``.
+        ConfigError: ``reserved-device`` for a device or subject called ``gateway`` or ``link``, or a subject that is a device.
         ProfileError: ``bad-condition``.
     """
 
@@ -55,6 +56,7 @@ class RuleEngine:
         alarms: Mapping[str, bytes],
         presence: Mapping[str, bytes],
         now: Instant,
+        subjects: Collection[str] = (),
     ) -> None:
         self._language = language
         self._began = False
@@ -88,7 +90,10 @@ class RuleEngine:
             if link.down_ns is not None:
                 for device in members:
                     device.pause()
-        self._own = OwnConditions(gateway, language, stored, now)
+        for subject in subjects:
+            if subject in RESERVED_DEVICES or subject in self._devices:
+                raise ConfigError("reserved-device", f"{subject!r} is taken: alarms of both would be one")
+        self._own = OwnConditions(gateway, language, stored, now, subjects)
         kept = {alarm.spec.dedup_key for alarm in self._alarms()}
         self._orphans = {key: state for key, state in stored.items() if key not in kept}
         self._gone = [key for key in seen if key not in self._devices]
@@ -176,13 +181,31 @@ class RuleEngine:
         return draft.changes()
 
     def condition(
-        self, key: str, *, active: bool, title: Text, priority: str, category: str, evidence: Evidence, at: Instant
+        self,
+        key: str,
+        *,
+        active: bool,
+        title: Text,
+        priority: str,
+        category: str,
+        evidence: Evidence,
+        at: Instant,
+        subject: str | None = None,
+        owner: str = "",
+        location: Location | None = None,
     ) -> Changes:
-        """A condition of the gateway itself holds, or is gone: raised and cleared at once, dedup_key ``<gateway>/gateway/<key>``.
+        """A condition of the gateway itself, or of a door, holds, or is gone: raised and cleared at once.
 
         Calls that change nothing cost nothing and give nothing, so the reporter may repeat itself; new evidence while it
         is raised is told upstream at most once a minute. An alarm raised before a restart stays until `active=False` is said:
-        whoever reports a condition says at start that it is gone, if it is.
+        whoever reports a condition says at start that it is gone, if it is. One of a subject that is no longer in the site
+        is cleared with the first tick.
+
+        Args:
+            key: slug of the condition; the dedup_key is ``<gateway>/<subject>/<key>``.
+            subject: one of the engine's `subjects`; the gateway if None. KeyError for any other.
+            owner: what ``{device}`` in the title stands for; the subject if empty.
+            location: for the event and ``{location}`` in the title.
         """
         draft = Draft()
         self._own.report(
@@ -194,6 +217,9 @@ class RuleEngine:
             evidence=evidence,
             at=at,
             draft=draft,
+            subject=subject,
+            owner=owner,
+            location=location,
         )
         return draft.changes()
 

@@ -1,24 +1,29 @@
-"""The gateway's own alarms: a link that is down, and conditions other parts report (store damaged, upstream refuses us …).
+"""The gateway's own alarms: a link that is down, and conditions other parts report (store damaged, door forced …).
 
-Owns: their specs and texts, one alarm per key, restored ones included.
-Must not know: who reports them.
+Owns: their specs and texts, one alarm per subject and key, restored ones included.
+Must not know: who reports them, what a door is.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+
+from msgspec import UNSET
 
 from edgegw.model import Instant
 from edgegw.profiles.fields import Text
 from edgegw.rules.alarm import Alarm, Evidence
 from edgegw.rules.alarm_state import AlarmSpec, AlarmState, Phase
-from edgegw.rules.events import NS_PER_S, Draft
+from edgegw.rules.events import NS_PER_S, Draft, Location
 
 LINK_HOLD_NS = 10 * NS_PER_S
 """A link is down for 10 s before it is an alarm: a broker's restart or a replugged adapter takes less."""
 
 LINK_TITLE = Text(zh="链路 {device} 中断", en="Link {device} is down")
 
-RESERVED_DEVICES = frozenset({"gateway", "link"})
-"""Device ids that would share dedup_keys with the gateway's own alarms."""
+GATEWAY = "gateway"
+"""Subject of conditions that concern the whole box."""
+
+RESERVED_DEVICES = frozenset({GATEWAY, "link"})
+"""Ids of devices and doors that would share dedup_keys with the gateway's own alarms."""
 
 
 class Link:
@@ -63,19 +68,35 @@ class Link:
 
 
 class OwnConditions:
-    """The conditions other parts of the gateway report, raised and cleared at once; kept only while they are raised."""
+    """The conditions other parts of the gateway report, raised and cleared at once; kept only while they are raised.
 
-    def __init__(self, gateway: str, language: str, stored: Mapping[str, AlarmState], now: Instant) -> None:
+    Args:
+        subjects: what may have conditions besides the gateway itself: ids of doors.
+        stored: all stored alarms by dedup_key; those of devices' rules are left alone.
+    """
+
+    def __init__(
+        self,
+        gateway: str,
+        language: str,
+        stored: Mapping[str, AlarmState],
+        now: Instant,
+        subjects: Collection[str] = (),
+    ) -> None:
         self._gateway = gateway
         self._language = language
+        self._subjects = frozenset({GATEWAY, *subjects})
         self._alarms: dict[str, Alarm] = {}
-        prefix = f"{gateway}/gateway/"
         for dedup_key, state in stored.items():
-            if dedup_key.startswith(prefix) and state.data is not None:
-                data = state.data
-                title = Text(zh=data.title, en=data.title)
-                spec = self._spec(dedup_key.removeprefix(prefix), title, data.priority, data.category)
-                self._alarms[dedup_key] = Alarm(spec, language, state, now)
+            subject, key = self._parts(dedup_key)
+            data = state.data
+            # An alarm with a device is a rule's, of a device that had the door's id before.
+            if subject not in self._subjects or data is None or data.device is not UNSET:
+                continue
+            title = Text(zh=data.title, en=data.title)
+            location = None if data.location is UNSET else data.location
+            spec = self._spec(subject, key, title, data.priority, data.category, location=location)
+            self._alarms[dedup_key] = Alarm(spec, language, state, now)
 
     def report(
         self,
@@ -88,9 +109,15 @@ class OwnConditions:
         evidence: Evidence,
         at: Instant,
         draft: Draft,
+        subject: str | None = None,
+        owner: str = "",
+        location: Location | None = None,
     ) -> None:
         """See RuleEngine.condition."""
-        spec = self._spec(key, title, priority, category)
+        of = GATEWAY if subject is None else subject
+        if of not in self._subjects:
+            raise KeyError(of)
+        spec = self._spec(of, key, title, priority, category, owner=owner, location=location)
         alarm = self._alarms.get(spec.dedup_key)
         if alarm is None:
             if not active:
@@ -107,13 +134,30 @@ class OwnConditions:
         """Those raised."""
         return self._alarms.values()
 
-    def _spec(self, key: str, title: Text, priority: str, category: str) -> AlarmSpec:
+    def _parts(self, dedup_key: str) -> tuple[str, str]:
+        """Subject and key; ids hold no slash. Empty for a key of another gateway."""
+        gateway, _, rest = dedup_key.partition("/")
+        subject, _, key = rest.partition("/")
+        return (subject, key) if gateway == self._gateway else ("", "")
+
+    def _spec(
+        self,
+        subject: str,
+        key: str,
+        title: Text,
+        priority: str,
+        category: str,
+        *,
+        owner: str = "",
+        location: Location | None,
+    ) -> AlarmSpec:
         return AlarmSpec(
-            dedup_key=f"{self._gateway}/gateway/{key}",
+            dedup_key=f"{self._gateway}/{subject}/{key}",
             rule=key,
-            subject="gateway",
-            owner=self._gateway,
+            subject=subject,
+            owner=owner or (self._gateway if subject == GATEWAY else subject),
             title=title,
             priority=priority,
             category=category,
+            location=UNSET if location is None else location,
         )
