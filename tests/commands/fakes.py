@@ -82,6 +82,9 @@ class FakeEncoder(Encoder):
     """``on``, ``off`` (a register write), ``set`` with a ``level`` 0…100, ``tell`` (MQTT, confirmed by a point), ``shout``
     (MQTT, confirmed by nothing)."""
 
+    def __init__(self) -> None:
+        """Without a profile."""
+
     def names(self) -> tuple[str, ...]:
         return ("on", "off", "set", "tell", "shout")
 

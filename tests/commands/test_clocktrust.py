@@ -38,7 +38,7 @@ def test_set_back_two_hours() -> None:
     clock.set_wall(clock.now().wall_ns - 2 * HOUR_NS)
     assert clock.now().wall_ns > trust.latest_ns, "later than anything stored"
     assert not trust.trusted(clock.now())
-    assert trust.note(clock.now()) == ()
+    assert trust.note(clock.now()) == (StateChange(KIND, KEY, str(NOW_NS).encode()),), "unmoved"
     clock.set_wall(clock.now().wall_ns + 2 * HOUR_NS)
     assert trust.trusted(clock.now()), "put right again"
 
@@ -78,7 +78,8 @@ def test_latest_never_goes_back_and_floor_is_kept(moments: list[tuple[int, int, 
         believed = trust.trusted(now)
         changes = trust.note(now)
         assert trust.latest_ns >= before
-        assert bool(changes) == (trust.latest_ns != before)
+        assert trust.latest_ns == (max(before, wall_ns) if believed else before)
+        assert [change.value for change in changes] == [str(trust.latest_ns).encode()] * bool(trust.latest_ns)
         if believed:
             assert synced
             assert wall_ns >= before - TOLERANCE_NS

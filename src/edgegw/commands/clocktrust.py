@@ -59,9 +59,9 @@ class ClockTrust:
         return now.wall_ns >= self.floor_ns and ahead_ns >= self._ahead_ns - BEHIND_NS
 
     def note(self, now: Instant) -> tuple[StateChange, ...]:
-        """Something is about to be stored that happened now: the change to commit with it; none if `now` is not trusted, or
-        not later than what is known."""
-        if not self.trusted(now) or now.wall_ns <= self._latest_ns:
-            return ()
-        self._latest_ns = now.wall_ns
-        return (StateChange(KIND, KEY, str(now.wall_ns).encode()),)
+        """Something is about to be stored that happened now: the latest time, moved on if `now` is trusted, to commit with it;
+        empty only while no time was ever trusted. Given also where it did not move: what is committed may rest on an earlier
+        move whose own commit failed."""
+        if self.trusted(now) and now.wall_ns > self._latest_ns:
+            self._latest_ns = now.wall_ns
+        return (StateChange(KIND, KEY, str(self._latest_ns).encode()),) if self._latest_ns else ()
