@@ -1,6 +1,7 @@
 """16-bit registers to values and back, and exact decimal scaling.
 
-Owns: sized types, the four byte orders, bits, text in registers, the shortest decimal of a float32, exact scale and offset.
+Owns: sized types, the four byte orders, bits, text in registers, the shortest decimal of a float32, exact scale and offset and
+the way back.
 Must not know: Modbus frames, profiles, which register means what.
 
 Byte orders name the bytes of a 32-bit value as they travel: ABCD big-endian; CDAB low word first; BADC bytes swapped in each
@@ -11,6 +12,7 @@ import math
 import struct
 from collections.abc import Callable, Sequence
 from decimal import Context, Decimal
+from fractions import Fraction
 
 from edgegw.errors import DecodeError
 
@@ -93,6 +95,38 @@ def encode(value: bool | Number, kind: str, order: str = "ABCD") -> tuple[int, .
         data = _swap(data)
     words = struct.unpack(f">{len(data) // 2}H", data)
     return words[::-1] if order in {"CDAB", "DCBA"} else words
+
+
+def unscaled(value: bool | Number, kind: str, scale: float = 1, offset: float = 0) -> bool | Number:  # noqa: FBT001 - a value
+    """The raw value that stands for `value`: the way back from `scaler`. (value - offset) / scale, exact in decimal, and for
+    whole types the nearest whole number (a half goes up).
+
+    Raises:
+        ValueError: not finite, or beyond what the type holds.
+    """
+    if kind == "bool":
+        if value not in (0, 1):
+            raise ValueError(f"{value} is neither yes nor no")
+        return bool(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{value} is no number")
+    exact = (_decimal(value) - _decimal(offset)) / _decimal(scale)
+    if kind in INT_RANGES:
+        raw = math.floor(exact + Fraction(1, 2))
+        low, high = INT_RANGES[kind]
+        if not low <= raw <= high:
+            raise ValueError(f"{value:g} is beyond what {kind} holds")
+        return raw
+    try:
+        as_float = float(exact)
+        struct.pack(_FORMATS[kind], as_float)
+    except OverflowError:
+        raise ValueError(f"{value:g} is beyond what {kind} holds") from None
+    return as_float
+
+
+def _decimal(value: Number) -> Fraction:
+    return Fraction(Decimal(repr(value)))
 
 
 def bit(word: int, number: int) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from edgegw.codec.registers import SIZES
 from edgegw.errors import ProfileError
+from edgegw.profiles.check_commands import command_findings
 from edgegw.profiles.decode_serial import parser_of
 from edgegw.profiles.plan import BIT_TABLES, width
 from edgegw.profiles.schema import Point, Profile, Sample
@@ -27,6 +28,7 @@ def findings(profile: Profile) -> Iterator[Finding]:
     yield from _alarms(profile)
     for index, sample in enumerate(profile.samples):
         yield from _sample(profile, ("samples", index), sample)
+    yield from command_findings(profile)
 
 
 def _point(profile: Profile, name: str, point: Point) -> Iterator[Finding]:
@@ -121,8 +123,8 @@ def _sample(profile: Profile, at: Loc, sample: Sample) -> Iterator[Finding]:
         yield at, f"a sample of a {profile.link} profile has {'payload' if mqtt else 'hex'}"
     if (profile.link == "modbus") != (sample.request is not None):
         yield at, "a Modbus sample has a request that hex answers; other samples have none"
-    if not mqtt and (sample.topic is not None or sample.retained or sample.online is not None):
-        yield at, "topic, retained and online are for MQTT samples"
+    if not mqtt and (sample.topic or sample.address or sample.retained or sample.online is not None):
+        yield at, "topic, address, retained and online are for MQTT samples"
     for name in sample.readings or ():
         if name not in profile.points:
             yield (*at, "readings", name), f"there is no point {name!r}"

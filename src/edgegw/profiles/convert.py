@@ -67,7 +67,7 @@ def _text(name: str) -> Convert:
 
 def _mapped(name: str, mapping: dict[str, Value]) -> Convert:
     def convert(raw: object) -> Value:
-        key = raw if type(raw) is str else _as_text(raw)
+        key = as_text(raw)
         if key is None:
             raise _wrong(name, "one value", raw)
         if key not in mapping:
@@ -77,7 +77,10 @@ def _mapped(name: str, mapping: dict[str, Value]) -> Convert:
     return convert
 
 
-def _as_text(raw: object) -> str | None:
+def as_text(raw: object) -> str | None:
+    """How a raw value is spelled as a key of a map or a match: 0, 0.0 and "0" are ``0``; None for what is no single value."""
+    if type(raw) is str:
+        return raw
     if isinstance(raw, bool):
         return "true" if raw else "false"
     if isinstance(raw, float) and raw.is_integer() and abs(raw) < 1e15:

@@ -7,6 +7,7 @@ Every refusal is a DecodeError whose reason is one of `REASONS`. Decoding is pur
 came before.
 """
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from edgegw.errors import ProfileError
@@ -49,7 +50,16 @@ class Decoder(Protocol):
         ...
 
     def topics(self) -> tuple[str, ...]:
-        """Exact MQTT topics to subscribe to, availability included; empty for other links."""
+        """Exact MQTT topics to subscribe to, availability included and live ones not; empty for other links."""
+        ...
+
+    def live_topics(self) -> tuple[str, ...]:
+        """Exact topics whose messages count only while they are fresh (`MqttSection.live`)."""
+        ...
+
+    def matched(self) -> Mapping[str, tuple[tuple[str, ...], str]]:
+        """The topics that other devices share, as topic → (path, value): messages whose value at `path` is `value`, as text, are
+        this device's; in others it finds nothing."""
         ...
 
 

@@ -65,6 +65,14 @@ class ModbusDecoder:
         """See `decode.Decoder.topics`."""
         return ()
 
+    def live_topics(self) -> tuple[str, ...]:
+        """See `decode.Decoder.live_topics`."""
+        return ()
+
+    def matched(self) -> dict[str, tuple[tuple[str, ...], str]]:
+        """See `decode.Decoder.matched`."""
+        return {}
+
     def decode(self, raw: Raw) -> Decoded:
         """All points that lie whole in the block."""
         if type(raw) is not Registers:

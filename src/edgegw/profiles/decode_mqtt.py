@@ -1,6 +1,7 @@
 """MQTT messages to readings.
 
-Owns: topics, JSON within limits, paths into it, plain-text payloads, availability, the staleness of retained messages.
+Owns: topics, JSON within limits, paths into it, plain-text payloads, availability, whose message one on a shared topic is, the
+staleness of retained and late messages.
 Must not know: sessions, subscriptions, acknowledgement.
 
 This is the hot path: what can be decided once per profile is decided in `MqttProfile`; a device holds only its topics' strings.
@@ -13,28 +14,49 @@ import msgspec
 
 from edgegw.errors import DecodeError, ProfileError
 from edgegw.model import Decoded, MqttPayload, Quality, Raw, Reading
-from edgegw.profiles.convert import Convert, converter
-from edgegw.profiles.schema import MqttAvailability, Profile, Scalar
+from edgegw.profiles.convert import Convert, as_text, converter
+from edgegw.profiles.schema import MqttAvailability, MqttSection, Profile, Scalar
 
-MAX_PAYLOAD = 256 * 1024
-"""Bytes of a payload that is looked at: real ones are some hundred; larger ones come from cameras or mistakes."""
+MAX_PAYLOAD = MqttSection().max_payload
+"""Bytes of a payload that is looked at where the profile does not say: real ones are some hundred; larger ones come from cameras
+or mistakes."""
 
 _parse: Callable[[bytes], Any] = msgspec.json.Decoder().decode
 
 _NOTHING = Decoded()
 
+Path = tuple[str, ...]
+Decode = Callable[[bytes, Quality], Decoded]
+
+
+class _Says:
+    """That a value of the message spells so."""
+
+    __slots__ = ("path", "text")
+
+    def __init__(self, path: str, equals: Scalar) -> None:
+        self.path = tuple(path.split("."))
+        self.text = as_text(equals)
+
+    def holds(self, parsed: Any) -> bool:  # noqa: ANN401 - JSON of any shape
+        """Whether it does."""
+        return as_text(walk(parsed, self.path)) == self.text
+
 
 class _Field:
     """One point on one topic."""
 
-    __slots__ = ("convert", "name", "path", "required", "unit")
+    __slots__ = ("convert", "name", "path", "required", "unit", "when")
 
-    def __init__(self, name: str, path: str, convert: Convert, unit: str | None, *, required: bool) -> None:
+    def __init__(
+        self, name: str, path: str, convert: Convert, unit: str | None, *, required: bool, when: _Says | None = None
+    ) -> None:
         self.name = name
         self.path = tuple(path.split("."))
         self.convert = convert
         self.unit = unit
         self.required = required
+        self.when = when
 
 
 class MqttProfile:
@@ -49,29 +71,64 @@ class MqttProfile:
             if not read.path and point.type == "bool" and point.map is None:
                 point = point.model_copy(update={"map": _WORDS})  # noqa: PLW2901 - the same point, spelled for text
             handler = handlers.setdefault(read.topic or profile.mqtt.topic, _Handler())
-            field = _Field(name, read.path, converter(name, point), point.unit, required=not point.optional)
+            when = None if read.when is None else _Says(read.when.path, read.when.equals)
+            field = _Field(name, read.path, converter(name, point), point.unit, required=not point.optional, when=when)
             (handler.fields if read.path else handler.texts).append(field)
         if profile.mqtt.availability is not None:
             template = profile.mqtt.availability.topic
             handlers.setdefault(template, _Handler()).availability = _Availability(profile.mqtt.availability)
-        self._handlers = tuple((template, handler.compiled()) for template, handler in handlers.items())
+        for stale in profile.mqtt.stale_when:
+            for template, handler in handlers.items():
+                if stale.topic in {None, template}:
+                    handler.stale.append(None if stale.path is None else _Says(stale.path, stale.equals))
+        match = profile.mqtt.match
+        if match is not None:
+            for template, handler in handlers.items():
+                if "{address}" not in template:
+                    handler.match = tuple(match.path.split("."))
+        self._handlers = handlers
+        self._plain = {template: handler.compiled() for template, handler in handlers.items() if not handler.match}
+        self._live = frozenset(profile.mqtt.live)
+        self.max_payload = profile.mqtt.max_payload
 
     def at(self, address: str) -> "MqttDecoder":
         """The decoder of the device at an address."""
-        return MqttDecoder({template.replace("{address}", address): decode for template, decode in self._handlers})
+        by_topic, live, matched = {}, [], {}
+        for template, handler in self._handlers.items():
+            topic = template.replace("{address}", address)
+            if handler.match:
+                matched[topic] = handler.match
+            by_topic[topic] = self._plain.get(template) or handler.compiled(address)
+            if template in self._live:
+                live.append(topic)
+        return MqttDecoder(by_topic, tuple(live), matched, address, self.max_payload)
 
 
 class MqttDecoder:
     """One device's topics; see `decode.Decoder`."""
 
-    __slots__ = ("_by_topic",)
+    __slots__ = ("_address", "_by_topic", "_live", "_matched", "_most")
 
-    def __init__(self, by_topic: "dict[str, Callable[[bytes, Quality], Decoded]]") -> None:
+    def __init__(
+        self, by_topic: dict[str, Decode], live: tuple[str, ...], matched: dict[str, Path], address: str, most: int
+    ) -> None:
         self._by_topic = by_topic
+        self._live = live
+        self._matched = matched
+        self._address = address
+        self._most = most
 
     def topics(self) -> tuple[str, ...]:
         """See `decode.Decoder.topics`."""
-        return tuple(self._by_topic)
+        return tuple(topic for topic in self._by_topic if topic not in self._live)
+
+    def live_topics(self) -> tuple[str, ...]:
+        """See `decode.Decoder.live_topics`."""
+        return self._live
+
+    def matched(self) -> dict[str, tuple[Path, str]]:
+        """See `decode.Decoder.matched`."""
+        return {topic: (path, self._address) for topic, path in self._matched.items()}
 
     def decode(self, raw: Raw) -> Decoded:
         """See `decode.Decoder.decode`. An empty payload deletes a retained message and says nothing about the device."""
@@ -83,8 +140,8 @@ class MqttDecoder:
         payload = raw.payload
         if not payload:
             return _NOTHING
-        if len(payload) > MAX_PAYLOAD:
-            raise DecodeError("too-large", f"{len(payload)} bytes; at most {MAX_PAYLOAD} are looked at")
+        if len(payload) > self._most:
+            raise DecodeError("too-large", f"{len(payload)} bytes; at most {self._most} are looked at")
         return decode(payload, Quality.STALE if raw.retained else Quality.FRESH)
 
 
@@ -95,9 +152,13 @@ class _Handler:
         self.fields: list[_Field] = []
         self.texts: list[_Field] = []
         self.availability: _Availability | None = None
+        self.match: Path = ()
+        self.stale: list[_Says | None] = []
 
-    def compiled(self) -> Callable[[bytes, Quality], Decoded]:
-        """The quickest function for this combination."""
+    def compiled(self, address: str = "") -> Decode:
+        """The quickest function for this combination; `address` is only looked at where there is a `match`."""
+        if self.match or self.stale or any(field.when for field in (*self.fields, *self.texts)):
+            return self._careful(address)
         if self.availability is None and not self.texts:
             if all(len(field.path) == 1 for field in self.fields):
                 return _flat(self.fields)
@@ -111,6 +172,26 @@ class _Handler:
         if self.fields:
             readings += _nested(self.fields)(payload, quality).readings
         return Decoded(readings, self.availability.tells(payload) if self.availability else None)
+
+    def _careful(self, address: str) -> Decode:
+        """Messages that may be another device's, or old, or say what the point is first."""
+        match, fields, texts = self.match, self.fields, self.texts
+        old = [says for says in self.stale if says is not None]
+        always_old = None in self.stale
+        needs_json = bool(match or fields or old or any(field.when for field in texts))
+
+        def decode(payload: bytes, quality: Quality) -> Decoded:
+            parsed = parse_json(payload) if needs_json else None
+            if match and as_text(walk(parsed, match)) != address:
+                return _NOTHING
+            if always_old or any(says.holds(parsed) for says in old):
+                quality = Quality.STALE
+            said = [field for field in texts if field.when is None or field.when.holds(parsed)]
+            found = _texts(said, payload, quality) if said else []
+            found += _walked([f for f in fields if f.when is None or f.when.holds(parsed)], parsed, quality)
+            return Decoded(tuple(found), self.availability.tells(payload) if self.availability else None)
+
+        return decode
 
 
 def parse_json(payload: bytes) -> Any:  # noqa: ANN401 - JSON of any shape
@@ -152,21 +233,24 @@ def _flat(fields: list[_Field]) -> Callable[[bytes, Quality], Decoded]:
 
 def _nested(fields: list[_Field]) -> Callable[[bytes, Quality], Decoded]:
     def decode(payload: bytes, quality: Quality) -> Decoded:
-        parsed = parse_json(payload)
-        if type(parsed) not in (dict, list):
-            raise DecodeError("wrong-type", "the payload is neither a JSON object nor a list")
-        readings = []
-        for field in fields:
-            raw = walk(parsed, field.path)
-            if raw is not None:
-                value = field.convert(raw)
-                if value is not None:
-                    readings.append(Reading(field.name, value, field.unit, quality))
-            elif field.required:
-                raise DecodeError("missing-point", f"{field.name}: no {'.'.join(field.path)}")
-        return Decoded(tuple(readings))
+        return Decoded(tuple(_walked(fields, parse_json(payload), quality)))
 
     return decode
+
+
+def _walked(fields: list[_Field], parsed: Any, quality: Quality) -> list[Reading]:  # noqa: ANN401 - JSON of any shape
+    if type(parsed) not in (dict, list):
+        raise DecodeError("wrong-type", "the payload is neither a JSON object nor a list")
+    readings = []
+    for field in fields:
+        raw = walk(parsed, field.path)
+        if raw is not None:
+            value = field.convert(raw)
+            if value is not None:
+                readings.append(Reading(field.name, value, field.unit, quality))
+        elif field.required:
+            raise DecodeError("missing-point", f"{field.name}: no {'.'.join(field.path)}")
+    return readings
 
 
 def walk(here: Any, path: tuple[str, ...]) -> Any:  # noqa: ANN401 - JSON of any shape
@@ -209,9 +293,12 @@ class _Availability:
         self._path = tuple(section.path.split(".")) if section.path else ()
         self._online = tuple(section.online)
         self._offline = tuple(section.offline)
+        self._says = None if section.says is None else section.says == "online"
 
     def tells(self, payload: bytes) -> bool:
         """True: online; False: offline. Raises DecodeError ``unmapped`` if it is neither."""
+        if self._says is not None:
+            return self._says
         said: Any = _text(payload)
         if said.startswith(("{", "[")):
             said = walk(parse_json(payload), self._path)

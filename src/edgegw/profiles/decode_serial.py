@@ -36,6 +36,14 @@ class SerialDecoder:
         """See `decode.Decoder.topics`."""
         return ()
 
+    def live_topics(self) -> tuple[str, ...]:
+        """See `decode.Decoder.live_topics`."""
+        return ()
+
+    def matched(self) -> dict[str, tuple[tuple[str, ...], str]]:
+        """See `decode.Decoder.matched`."""
+        return {}
+
     def decode(self, raw: Raw) -> Decoded:
         """See `decode.Decoder.decode`."""
         if type(raw) is not Frame:

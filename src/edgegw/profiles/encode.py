@@ -5,10 +5,20 @@ Must not know: links, deadlines, who asks.
 """
 
 from collections.abc import Mapping
+from typing import Protocol
 
 from msgspec import Struct
 
+from edgegw.errors import CommandError, ProfileError
 from edgegw.model import Value
+from edgegw.profiles.arguments import checked
+from edgegw.profiles.encode_modbus import function_of, shown_as, words_of
+from edgegw.profiles.schema import Point, Profile
+from edgegw.profiles.schema_commands import ArgValue, CommandSpec, ModbusCommand, MqttCommand
+from edgegw.profiles.templates import Template
+
+MAX_TOPIC_BYTES = 65_535
+"""MQTT's own limit for a topic (MQTT 5, 1.5.4)."""
 
 
 class Expect(Struct, frozen=True):
@@ -54,6 +64,7 @@ class MqttReply(Struct, frozen=True):
         topic: exact topic of the answer.
         id_path: dotted path whose value must equal `id` (as text); empty: the first message on the topic answers.
         ok_path: present and not null: done. error_path: present and not null: the device refused, its text is the detail.
+        ok_equals: not None: and the value at `ok_path` must be this, or the device refused.
     """
 
     topic: str
@@ -61,6 +72,7 @@ class MqttReply(Struct, frozen=True):
     id: str = ""
     ok_path: str = ""
     error_path: str = ""
+    ok_equals: Value = None
 
 
 class MqttPublish(Struct, frozen=True):
@@ -86,10 +98,192 @@ Outgoing = ModbusWrite | MqttPublish | SerialWrite
 class Encoder:
     """One device's commands (see `compile_commands`)."""
 
+    def __init__(self, profile: Profile, address: str | None, unit: int | None) -> None:
+        self._commands = _compiled(profile)
+        self._address = address or ""
+        self.unit = unit
+
     def names(self) -> tuple[str, ...]:
         """The commands there are."""
-        raise NotImplementedError
+        return tuple(self._commands)
 
     def encode(self, name: str, args: Mapping[str, Value], correlation: str) -> Outgoing:
-        """What to send. Raises CommandError ``unknown-command``, ``unknown-argument``, ``missing-argument``, ``bad-argument``."""
-        raise NotImplementedError
+        """What to send.
+
+        Args:
+            correlation: what ``{id}`` is: 1–32 of ``[A-Za-z0-9._:-]``, unused for a while; digits alone become a JSON number.
+
+        Raises:
+            CommandError: ``unknown-command``, ``unknown-argument``, ``missing-argument``, ``bad-argument``.
+        """
+        command = self._commands.get(name)
+        if command is None:
+            raise CommandError(
+                "unknown-command", f"there is no command {name!r}; there are {', '.join(self._commands)}"
+            )
+        return command.encode(checked(command.spec, args), self._address, correlation)
+
+    def reply_topics(self) -> tuple[str, ...]:
+        """The exact topics on which answers to published requests come; empty for other links."""
+        found = (command.reply_topic(self._address) for command in self._commands.values())
+        return tuple(dict.fromkeys(topic for topic in found if topic is not None))
+
+
+def compile_commands(profile: Profile, address: str | None, unit: int | None) -> Encoder:
+    """The encoder of a device. Devices with the same `profile` object share all that is compiled.
+
+    Args:
+        address: what the profile's topics call ``{address}``; unit: the Modbus unit (of no meaning to what is encoded).
+
+    Raises:
+        ProfileError: ``profile`` where the profile contradicts itself (`check.findings` lists all contradictions).
+    """
+    return Encoder(profile, address, unit)
+
+
+class _Command(Protocol):
+    """A command ready to be filled in."""
+
+    spec: CommandSpec
+
+    def encode(self, args: Mapping[str, ArgValue], address: str, correlation: str) -> Outgoing:
+        """What to send; `args` are checked and complete."""
+        ...
+
+    def reply_topic(self, address: str) -> str | None:
+        """Where the answer comes."""
+        ...
+
+
+def _compiled(profile: Profile) -> dict[str, _Command]:
+    found = profile.compiled.get("commands")
+    if found is None:
+        found = profile.compiled["commands"] = {
+            name: _command(profile, spec) for name, spec in profile.commands.items()
+        }
+    if not isinstance(found, dict):
+        raise ProfileError("profile", "`compiled` of the profile was used for something else")
+    return found
+
+
+def _command(profile: Profile, spec: CommandSpec) -> _Command:
+    if spec.modbus is not None:
+        return _Modbus(profile, spec, spec.modbus)
+    if spec.mqtt is not None:
+        return _Mqtt(spec, spec.mqtt)
+    if spec.serial is not None:
+        return _Serial(spec, spec.serial.hex)
+    raise ProfileError("profile", "a command without a way to be sent")
+
+
+def _confirmed(spec: CommandSpec, args: Mapping[str, ArgValue]) -> Expect | None:
+    confirm = spec.confirm
+    if confirm is None:
+        return None
+    value = confirm.equals if confirm.arg is None else args[confirm.arg]
+    return Expect(confirm.point, value, confirm.within)
+
+
+class _Modbus:
+    """A register or coil write."""
+
+    def __init__(self, profile: Profile, spec: CommandSpec, modbus: ModbusCommand) -> None:
+        self.spec = spec
+        self._modbus = modbus
+        self._point: Point | None = None
+        if spec.confirm is not None:
+            self._point = profile.points.get(spec.confirm.point)
+            if self._point is None or self._point.modbus is None:
+                raise ProfileError(
+                    "profile", f"commands are confirmed by point {spec.confirm.point}, which is not there"
+                )
+
+    def encode(self, args: Mapping[str, ArgValue], address: str, correlation: str) -> ModbusWrite:
+        """See `_Command`."""
+        del address, correlation
+        modbus, confirm, point = self._modbus, self.spec.confirm, self._point
+        try:
+            words = words_of(modbus, modbus.value if modbus.arg is None else args[modbus.arg])
+            write = ModbusWrite(function_of(modbus, len(words)), modbus.table, modbus.address, words)
+            expect = _confirmed(self.spec, args)
+            if confirm is None or point is None or expect is None:
+                return write
+            shown = shown_as(point, expect.value)
+        except ValueError as error:
+            raise CommandError("bad-argument", str(error)) from error
+        return ModbusWrite(
+            write.function,
+            write.table,
+            write.address,
+            words,
+            readback=shown.place,
+            expect=shown.words,
+            mask=shown.mask,
+            settle_s=confirm.settle,
+            within_s=confirm.within,
+        )
+
+    def reply_topic(self, address: str) -> None:
+        """See `_Command`."""
+
+
+class _Mqtt:
+    """A publish."""
+
+    def __init__(self, spec: CommandSpec, mqtt: MqttCommand) -> None:
+        self.spec = spec
+        self._mqtt = mqtt
+        self._topic = Template(mqtt.topic, topic=True)
+        self._payload = Template(mqtt.payload)
+
+    def encode(self, args: Mapping[str, ArgValue], address: str, correlation: str) -> MqttPublish:
+        """See `_Command`."""
+
+        def in_topic(name: str) -> Value:
+            return correlation if name == "id" else args[name]
+
+        def in_payload(name: str) -> Value:
+            if name != "id":
+                return args[name]
+            return int(correlation) if correlation.isascii() and correlation.isdecimal() else correlation
+
+        try:
+            topic = self._topic.fill(in_topic, address=address)
+            payload = self._payload.fill(in_payload, address=address).encode()
+        except ValueError as error:
+            raise CommandError("bad-argument", str(error)) from error
+        if len(topic.encode()) > MAX_TOPIC_BYTES:
+            raise CommandError("bad-argument", f"the topic would be longer than {MAX_TOPIC_BYTES} bytes")
+        reply = self._mqtt.reply
+        if reply is None:
+            return MqttPublish(topic, payload, self._mqtt.qos, None, _confirmed(self.spec, args))
+        answer = MqttReply(
+            self.reply_topic(address) or "",
+            id_path=reply.id,
+            id=correlation if reply.id else "",
+            ok_path=reply.ok,
+            error_path=reply.error,
+            ok_equals=reply.equals,
+        )
+        return MqttPublish(topic, payload, self._mqtt.qos, answer, _confirmed(self.spec, args))
+
+    def reply_topic(self, address: str) -> str | None:
+        """See `_Command`."""
+        reply = self._mqtt.reply
+        return None if reply is None else reply.topic.replace("{address}", address)
+
+
+class _Serial:
+    """Fixed bytes."""
+
+    def __init__(self, spec: CommandSpec, data: bytes) -> None:
+        self.spec = spec
+        self._data = data
+
+    def encode(self, args: Mapping[str, ArgValue], address: str, correlation: str) -> SerialWrite:
+        """See `_Command`."""
+        del address, correlation
+        return SerialWrite(self._data, _confirmed(self.spec, args))
+
+    def reply_topic(self, address: str) -> None:
+        """See `_Command`."""

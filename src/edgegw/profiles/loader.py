@@ -12,7 +12,7 @@ from pathlib import Path
 import edgegw
 from edgegw.errors import ProfileError
 from edgegw.profiles.check import findings
-from edgegw.profiles.samples import failures
+from edgegw.profiles.samples import command_failures, failures
 from edgegw.profiles.schema import Profile
 from edgegw.yamlpos import MAX_BYTES, Document, Problem, parse, render
 
@@ -51,13 +51,21 @@ def load_profile(path: Path, *, samples: bool = True) -> Profile:
 
 def sample_problems(profile: Profile, document: Document) -> list[Problem]:
     """The samples that fail, at their places."""
-    return [
+    decoded = [
         Problem(
             *document.position(("samples", index)),
             f"sample {index + 1} ({profile.samples[index].source}): {difference}",
         )
         for index, difference in failures(profile)
     ]
+    sent = [
+        Problem(
+            *document.position(("command_samples", index)),
+            f"command sample {index + 1} ({profile.command_samples[index].command}): {difference}",
+        )
+        for index, difference in command_failures(profile)
+    ]
+    return [*decoded, *sent]
 
 
 def _at(document: Document, loc: tuple[str | int, ...]) -> tuple[int, int]:

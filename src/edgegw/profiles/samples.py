@@ -1,29 +1,71 @@
-"""A profile's samples: do its real messages give what they must?
+"""A profile's samples: do its real messages give what they must, and its commands send what they must?
 
-Owns: turning a sample into the raw message a link would hand over, and comparing.
+Owns: turning a sample into the raw message a link would hand over, a command into the bytes a link would send, and comparing.
 Must not know: files and positions.
 """
 
 from collections.abc import Iterator, Mapping
 
 from edgegw.codec.framing import make_framer
-from edgegw.codec.modbus import parse_pair
-from edgegw.errors import DecodeError
+from edgegw.codec.modbus import parse_pair, write_request
+from edgegw.errors import CommandError, DecodeError
 from edgegw.model import Decoded, Frame, MqttPayload, Raw, Value
 from edgegw.profiles.decode import Decoder, compile_profile
+from edgegw.profiles.encode import Encoder, ModbusWrite, MqttPublish, Outgoing, SerialWrite, compile_commands
 from edgegw.profiles.schema import Profile, Sample
+from edgegw.profiles.schema_commands import CommandSample
 
 SAMPLE_ADDRESS = "sample"
-"""What ``{address}`` is in a sample's topic."""
+"""What ``{address}`` is in a sample's topic, where the sample does not say."""
+
+SAMPLE_ID = "1"
+"""What ``{id}`` is in a command's sample."""
 
 
 def failures(profile: Profile) -> Iterator[tuple[int, str]]:
     """(index, what was wanted and what came) of every sample that fails. The profile has no `check.findings`."""
-    decoder = compile_profile(profile, SAMPLE_ADDRESS)
     for index, sample in enumerate(profile.samples):
-        difference = run(profile, decoder, sample)
+        difference = run(profile, compile_profile(profile, sample.address or SAMPLE_ADDRESS), sample)
         if difference:
             yield index, difference
+
+
+def command_failures(profile: Profile) -> Iterator[tuple[int, str]]:
+    """(index, what was wanted and what came) of every command sample that fails. The profile has no `check.findings`."""
+    for index, sample in enumerate(profile.command_samples):
+        difference = run_command(compile_commands(profile, sample.address or SAMPLE_ADDRESS, None), sample)
+        if difference:
+            yield index, difference
+
+
+def run_command(encoder: Encoder, sample: CommandSample) -> str:
+    """What is wrong with what one command sends; empty if nothing is."""
+    unit = sample.hex[0] if sample.hex else 0
+    try:
+        sent = shown(encoder.encode(sample.command, sample.args, SAMPLE_ID), unit)
+    except CommandError as error:
+        if sample.error == error.reason:
+            return ""
+        return f"wanted {f'refusal as {sample.error}' if sample.error else 'bytes'}, got refusal: {error}"
+    if sample.error is not None:
+        return f"wanted refusal as {sample.error}, got {' '.join(sent.values())}"
+    topic = (sample.topic or "").replace("{address}", sample.address or SAMPLE_ADDRESS)
+    wanted = {"hex": sample.hex.hex().upper()} if sample.hex else {"topic": topic, "payload": sample.payload}
+    return "; ".join(
+        f"{key}: wanted {text}, got {sent.get(key)}" for key, text in wanted.items() if text != sent.get(key)
+    )
+
+
+def shown(outgoing: Outgoing, unit: int) -> dict[str, str]:
+    """What is sent, for people and for comparing: ``hex`` (Modbus: the RTU frame to `unit`, CRC included), or ``topic`` and
+    ``payload``."""
+    match outgoing:
+        case ModbusWrite():
+            return {"hex": write_request(unit, outgoing.function, outgoing.address, outgoing.words).hex().upper()}
+        case MqttPublish():
+            return {"topic": outgoing.topic, "payload": outgoing.payload.decode()}
+        case SerialWrite():
+            return {"hex": outgoing.data.hex().upper()}
 
 
 def run(profile: Profile, decoder: Decoder, sample: Sample) -> str:
@@ -43,7 +85,8 @@ def run(profile: Profile, decoder: Decoder, sample: Sample) -> str:
 def raw_of(profile: Profile, decoder: Decoder, sample: Sample) -> Raw:
     """The message a link would hand over. Raises DecodeError as `wire`."""
     if sample.payload is not None:
-        topic = (sample.topic or decoder.topics()[0]).replace("{address}", SAMPLE_ADDRESS)
+        template = sample.topic or (*decoder.topics(), *decoder.live_topics())[0]
+        topic = template.replace("{address}", sample.address or SAMPLE_ADDRESS)
         return MqttPayload(topic, sample.payload.encode(errors="surrogatepass"), sample.retained)
     return wire(profile, sample.hex or b"", sample.request or b"")
 

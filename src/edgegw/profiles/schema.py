@@ -13,15 +13,20 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from edgegw.profiles.fields import Duration, HexBytes, Slug, Strict, Text
-from edgegw.profiles.schema_commands import CommandSpec, MqttAck, MqttMatch
+from edgegw.profiles.schema_commands import (
+    CommandSample,
+    CommandSpec,
+    MqttAck,
+    MqttMatch,
+    MqttStale,
+    MqttWhen,
+    WordOrder,
+)
 
 PointType = Literal[
     "bool", "int", "float", "str", "uint16", "int16", "uint32", "int32", "uint64", "int64", "float32", "float64"
 ]
 """bool, int, float and str suit messages that carry text or JSON; the sized ones suit registers and binary fields."""
-
-WordOrder = Literal["ABCD", "CDAB", "BADC", "DCBA"]
-"""Byte order of a value across 16-bit registers: ABCD is big-endian (the Modbus norm), CDAB low word first."""
 
 Scalar = bool | int | float | str | None
 
@@ -33,10 +38,12 @@ class MqttRead(Strict):
         topic: template with ``{address}``; the profile's `mqtt.topic` where not given.
         path: dotted path into the JSON payload (``params.switch:0.apower``, ``events.0.event``); empty: the whole
             payload as text.
+        when: only in messages that say so; in others the point gives no reading.
     """
 
     topic: str | None = None
     path: str = ""
+    when: MqttWhen | None = None
 
 
 class ModbusRead(Strict):
@@ -171,6 +178,7 @@ class Point(Strict):
         min, max: outside is a decode error (a sensor's error code, a torn frame).
         length: registers of a ``str``.
         optional: a message without this point is fine (partial updates); on Modbus every point is always there.
+        secret: a card number, code or PIN: doors are told, but no record, log or figure shows it.
     """
 
     type: PointType
@@ -184,6 +192,7 @@ class Point(Strict):
     max: float | None = None
     length: Annotated[int, Field(ge=1, le=125)] | None = None
     optional: bool = True
+    secret: bool = False
     mqtt: MqttRead | None = None
     modbus: ModbusRead | None = None
     serial: SerialRead | None = None
@@ -191,9 +200,15 @@ class Point(Strict):
 
 
 class MqttAvailability(Strict):
-    """The topic by which a device, or something in its name, says whether it is there. Plain text and JSON are both tried."""
+    """The topic by which a device, or something in its name, says whether it is there. Plain text and JSON are both tried.
+
+    Attributes:
+        path: where the word is, in JSON. online, offline: the words.
+        says: every message on the topic says this, whatever is in it (a last will without a word).
+    """
 
     topic: str
+    says: Literal["online", "offline"] | None = None
     path: str = "state"
     online: tuple[Scalar, ...] = Field(default=("online", "Online", True, "true"), strict=False)
     offline: tuple[Scalar, ...] = Field(default=("offline", "Offline", False, "false"), strict=False)
@@ -207,6 +222,8 @@ class MqttSection(Strict):
             session the broker keeps nothing for, without retained messages; so nothing queued or replayed can act.
         match: for topics that many devices share.
         acks: acknowledgements the device waits for.
+        stale_when: messages that are not from now though they came now: late or repeated records.
+        max_payload: bytes of a payload that is looked at; real ones are some hundred, one with a picture up to a megabyte.
     """
 
     topic: str = "{address}"
@@ -214,6 +231,8 @@ class MqttSection(Strict):
     live: tuple[str, ...] = Field(default=(), strict=False)
     match: MqttMatch | None = None
     acks: tuple[MqttAck, ...] = Field(default=(), strict=False)
+    stale_when: tuple[MqttStale, ...] = Field(default=(), strict=False)
+    max_payload: Annotated[int, Field(ge=1024, le=2 * 1024 * 1024)] = 256 * 1024
 
 
 class ModbusSection(Strict):
@@ -319,6 +338,7 @@ class Sample(Strict):
     Attributes:
         source: where the bytes are from: captured, constructed, which document.
         topic: MQTT topic, with ``{address}``; the profile's first topic if not given.
+        address: what ``{address}`` is; ``sample`` if not given.
         request: for Modbus: the request frame that `hex` answers.
         readings: point → value; the decoded message must give exactly these.
         online: the availability the message must tell.
@@ -328,6 +348,7 @@ class Sample(Strict):
     source: str
     payload: str | None = None
     topic: str | None = None
+    address: str | None = None
     retained: bool = False
     hex: HexBytes | None = None
     request: HexBytes | None = None
@@ -351,7 +372,7 @@ class Profile(Strict):
         link: which kind of link its devices are on.
         source: the document or captures the facts are from.
         offline_after: a device silent for this long is offline (Modbus: counted from the last answered poll).
-        commands: what it can be told to do, by name.
+        commands: what it can be told to do, by name. command_samples: what must be sent for them.
     """
 
     vendor: str
@@ -367,6 +388,7 @@ class Profile(Strict):
     points: Annotated[dict[Slug, Point], Field(min_length=1)]
     alarms: dict[Slug, AlarmRule] = Field(default={})
     commands: dict[Slug, CommandSpec] = Field(default={})
+    command_samples: Annotated[tuple[CommandSample, ...], Field(strict=False)] = ()
     samples: Annotated[tuple[Sample, ...], Field(min_length=1, strict=False)]
 
     @cached_property

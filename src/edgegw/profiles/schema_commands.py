@@ -13,6 +13,12 @@ from edgegw.profiles.fields import Duration, HexBytes, Slug, Strict
 Scalar = bool | int | float | str | None
 ArgValue = bool | int | float | str
 
+WordOrder = Literal["ABCD", "CDAB", "BADC", "DCBA"]
+"""Byte order of a value across 16-bit registers: ABCD is big-endian (the Modbus norm), CDAB low word first."""
+
+Path = Annotated[str, Field(min_length=1, max_length=256)]
+"""Dotted path into a JSON payload; list items by number."""
+
 
 class Arg(Strict):
     """An argument of a command.
@@ -41,6 +47,7 @@ class ModbusCommand(Strict):
         value: the raw value; FC05: true is FF00, false 0000, a number is sent as it is (a timed pulse, 0100 of odd relays).
         arg: the argument that gives the value instead: raw = argument / `scale`, rounded; a bool as 1 and 0 (FC05: FF00, 0000).
         scale: of `arg`, exactly: 0.1 means the register counts tenths.
+        type, order: what `arg` is in the registers, as of a point; more than one register is written with function 16.
     """
 
     table: Literal["coil", "holding"]
@@ -49,6 +56,8 @@ class ModbusCommand(Strict):
     value: bool | Annotated[int, Field(ge=0, le=0xFFFF)] | None = None
     arg: Slug | None = None
     scale: Annotated[float, Field(gt=0)] = 1
+    type: Literal["uint16", "int16", "uint32", "int32", "uint64", "int64", "float32", "float64"] = "uint16"
+    order: WordOrder = "ABCD"
 
     @model_validator(mode="after")
     def _one_value(self) -> "ModbusCommand":
@@ -69,13 +78,21 @@ class MqttReplyRead(Strict):
         topic: template with ``{address}``.
         id: path that repeats the request's ``{id}``; empty: the next message on the topic is the answer.
         ok: path that is there (and not null) when it worked; empty: every answer without `error` is good.
-        error: path of the device's complaint.
+        equals: what the value at `ok` must be; any other is a refusal.
+        error: path of the device's complaint: with `ok`, what is told of a refusal; without it, being there is one.
     """
 
     topic: str
     id: str = ""
     ok: str = ""
+    equals: Scalar = None
     error: str = ""
+
+    @model_validator(mode="after")
+    def _equals_what(self) -> "MqttReplyRead":
+        if self.equals is not None and not self.ok:
+            raise ValueError("`equals` says what the value at `ok` must be: it goes with ok")
+        return self
 
 
 class MqttCommand(Strict):
@@ -83,7 +100,8 @@ class MqttCommand(Strict):
 
     Attributes:
         topic, payload: templates with ``{address}``, ``{id}`` (the correlation number) and the arguments in braces.
-            In a payload that is JSON an argument stands for its JSON text (``{"on":{on}}`` becomes ``{"on":true}``).
+            In a payload that is JSON an argument stands for its JSON text (``{"on":{on}}`` becomes ``{"on":true}``), inside
+            quotes for the text alone, escaped.
         qos: 0 unless the device needs 1: a broker keeps QoS 1 for a device that is away, and a late unlock is worse than none.
     """
 
@@ -158,13 +176,72 @@ class CommandSpec(Strict):
         return self.moves or (self.confirm.point if self.confirm else None)
 
 
+class CommandSample(Strict):
+    """One of a profile's commands with the bytes it must send.
+
+    Attributes:
+        source: where the bytes are from: captured, constructed, which document.
+        args: as given.
+        hex: Modbus: the request frame in RTU form, CRC included; serial: the bytes.
+        topic, payload: MQTT, exact, ``{id}`` being 1; the topic may name ``{address}``.
+        address: what ``{address}`` is; ``sample`` if not given.
+        error: the reason the command must be refused with, instead of bytes.
+    """
+
+    source: str
+    command: Slug
+    args: dict[Slug, ArgValue] = Field(default={})
+    hex: HexBytes | None = None
+    topic: str | None = None
+    payload: str | None = None
+    address: str | None = None
+    error: str | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "CommandSample":
+        mqtt = self.topic is not None and self.payload is not None
+        if (self.hex is not None) + mqtt + (self.error is not None) != 1 or (self.topic is None) != (
+            self.payload is None
+        ):
+            raise ValueError("a command's sample says what is sent: hex, or topic and payload; or the error")
+        return self
+
+
+class MqttWhen(Strict):
+    """Which messages of a topic are meant: those whose value at `path` is `equals`; 0 and "0" are the same: devices mix them."""
+
+    path: Path
+    equals: Scalar
+
+
+class MqttStale(Strict):
+    """Which messages are not from now though they came now: sent late by the device, or once more. Their readings are stale.
+
+    Attributes:
+        topic: of which topic (template with ``{address}``); every one of the profile if not given.
+        path, equals: and only messages that say so; every message of the topic if not given.
+    """
+
+    topic: str | None = None
+    path: Path | None = None
+    equals: Scalar = None
+
+    @model_validator(mode="after")
+    def _something(self) -> "MqttStale":
+        if self.topic is None and self.path is None:
+            raise ValueError("stale_when names a topic, or a path and what it equals")
+        if (self.path is None) == ("equals" in self.model_fields_set):
+            raise ValueError("path and equals go together")
+        return self
+
+
 class MqttAck(Strict):
     """An application-level acknowledgement a device waits for; published after the commit of its message, never before.
 
     Attributes:
         topic: of the message that is acknowledged (template with ``{address}``).
         reply: topic of the acknowledgement; payload: its text. Both may name ``{address}`` and paths of the message in
-            double braces: ``{{serialNo}}``, JSON-escaped inside a JSON payload.
+            double braces: ``{{serialNo}}``, JSON-escaped inside a JSON payload. A message without them is not acknowledged.
     """
 
     topic: str
@@ -173,6 +250,6 @@ class MqttAck(Strict):
 
 
 class MqttMatch(Strict):
-    """Which messages of a shared topic are this device's: those whose `path` equals the device's address."""
+    """Which messages of a shared topic (one without ``{address}``) are this device's: those whose `path` is its address."""
 
-    path: str
+    path: Path
