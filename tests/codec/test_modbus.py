@@ -95,3 +95,40 @@ def test_write_echoes():
     odd = bytes.fromhex("0105000101009D9A")
     assert refused(odd, odd) == "bad-value"
     assert refused(on, odd) == "bad-frame"
+
+
+@pytest.mark.parametrize(
+    ("frame", "unit", "function", "address", "words"),
+    [
+        ("01050000FF008C3A", 1, 5, 0, (0xFF00,)),
+        ("0105020000324DA7", 1, 5, 0x0200, (0x32,)),
+        ("0105000101009D9A", 1, 5, 1, (0x0100,)),
+        ("010600000001480A", 1, 6, 0, (1,)),
+        ("110F0013000A02CD01BF0B", 0x11, 15, 0x13, (1, 0, 1, 1, 0, 0, 1, 1, 1, 0)),
+        ("1110000100020400 0A0102C6F0", 0x11, 16, 1, (0x000A, 0x0102)),
+    ],
+    ids=["coil on", "pulse in the device", "odd relay", "register", "coils", "registers"],
+)
+def test_published_writes(frame, unit, function, address, words):
+    data = bytes.fromhex(frame)
+    assert modbus.write_request(unit, function, address, words) == data
+    assert modbus.request_bytes(function, len(words)) == len(data)
+    assert modbus.write_echo(function, address, words) == data[2:6]
+    assert modbus.answer_bytes(function, len(words)) == 8
+
+
+@pytest.mark.parametrize(
+    ("function", "address", "words"),
+    [
+        (5, 0, ()),
+        (5, 0, (1, 0)),
+        (3, 0, (1,)),
+        (6, 0x10000, (1,)),
+        (6, 0, (-1,)),
+        (16, 0, (0,) * 124),
+        (15, 0, (0,) * 1969),
+    ],
+)
+def test_what_no_request_holds_is_not_written(function, address, words):
+    with pytest.raises(ValueError, match=r"does not write|16 bits"):
+        modbus.write_body(function, address, words)

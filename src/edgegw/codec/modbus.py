@@ -1,19 +1,21 @@
 """Modbus RTU frames, pure: what was asked, what was answered, and whether the answer is one.
 
-Owns: CRC-16, building read requests, checking a request and its reply, frame lengths for timing.
+Owns: CRC-16, building requests, checking a request and its reply, frame lengths for timing.
 Must not know: ports, timing, what a register means.
 
 Source: MODBUS Application Protocol V1.1b3 and MODBUS over Serial Line V1.02.
 """
 
 import struct
+from collections.abc import Sequence
 
 from edgegw.errors import DecodeError
 from edgegw.model import Registers
 
 READ_FUNCTIONS = {"coil": 1, "discrete": 2, "holding": 3, "input": 4}
 _TABLES = {code: table for table, code in READ_FUNCTIONS.items()}
-_WRITE_COIL, _WRITE_REGISTER = 5, 6
+_WRITE_COIL, _WRITE_REGISTER, _WRITE_COILS, _WRITE_REGISTERS = 5, 6, 15, 16
+WRITE_FUNCTIONS = frozenset({_WRITE_COIL, _WRITE_REGISTER, _WRITE_COILS, _WRITE_REGISTERS})
 _COIL_STATES = {0xFF00: 1, 0x0000: 0}
 
 EXCEPTIONS = {
@@ -119,11 +121,52 @@ def _values(said: bytes, function: int, count: int) -> tuple[int, ...]:
     return struct.unpack(f">{count}H", data)
 
 
-def request_bytes() -> int:
-    """Bytes of a read request on the wire: unit, function, address, count, CRC."""
-    return 8
+def write_body(function: int, address: int, words: Sequence[int]) -> bytes:
+    """What follows the function code in a write request. FC 05 takes any 16-bit value: a pulse's length, 0100 of odd relays.
+
+    Args:
+        words: one value for FC 05 and 06; bits (0 or 1) for FC 15; registers for FC 16.
+
+    Raises:
+        ValueError: no write function, an address or value beyond 16 bits, or more values than one request holds.
+    """
+    most = {_WRITE_COIL: 1, _WRITE_REGISTER: 1, _WRITE_COILS: 1968, _WRITE_REGISTERS: 123}.get(function, 0)
+    if not 1 <= len(words) <= most:
+        raise ValueError(f"function {function} does not write {len(words)} values")
+    if not 0 <= address <= 0xFFFF or any(not 0 <= word <= 0xFFFF for word in words):
+        raise ValueError("address and values have 16 bits")
+    if most == 1:
+        return struct.pack(">HH", address, words[0])
+    if function == _WRITE_REGISTERS:
+        return struct.pack(f">HHB{len(words)}H", address, len(words), 2 * len(words), *words)
+    packed = bytearray((len(words) + 7) // 8)
+    for n, word in enumerate(words):
+        packed[n >> 3] |= bool(word) << (n & 7)
+    return struct.pack(">HHB", address, len(words), len(packed)) + packed
+
+
+def write_echo(function: int, address: int, words: Sequence[int]) -> bytes:
+    """The four bytes that follow the function code in the answer to a write: address, and the value or how many were written."""
+    return write_body(function, address, words)[:4]
+
+
+def write_request(unit: int, function: int, address: int, words: Sequence[int]) -> bytes:
+    """The frame that writes; see `write_body`."""
+    return seal(bytes((unit, function)) + write_body(function, address, words))
+
+
+def request_bytes(function: int = 3, count: int = 1) -> int:
+    """Bytes of a request on the wire: unit, function, address, count or value, CRC; for FC 15 and 16 the values too."""
+    if function == _WRITE_COILS:
+        return 9 + (count + 7) // 8
+    return 9 + 2 * count if function == _WRITE_REGISTERS else 8
 
 
 def reply_bytes(count: int, table: str) -> int:
-    """Bytes of a good reply on the wire: unit, function, byte count, data, CRC."""
+    """Bytes of a good reply to a read on the wire: unit, function, byte count, data, CRC."""
     return 5 + ((count + 7) // 8 if table in {"coil", "discrete"} else 2 * count)
+
+
+def answer_bytes(function: int, count: int) -> int:
+    """Bytes of a good reply to any request; to a write: unit, function, four bytes of echo, CRC."""
+    return 8 if function in WRITE_FUNCTIONS else reply_bytes(count, _TABLES[function])

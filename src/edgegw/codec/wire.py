@@ -6,7 +6,7 @@ Must not know: clocks, sockets, who asks whom, how long a device thinks.
 
 from msgspec import Struct
 
-from edgegw.codec.modbus import reply_bytes, request_bytes
+from edgegw.codec.modbus import READ_FUNCTIONS, answer_bytes, reply_bytes, request_bytes
 
 GAP_CHARS = 3.5
 """Silence that ends an RTU frame, in characters."""
@@ -52,4 +52,8 @@ class Wire(Struct, frozen=True):
 
     def exchange_s(self, table: str, count: int) -> float:
         """Seconds of wire time of a read request and its reply, without any silence or the device's thinking."""
-        return self.frame_s(request_bytes() + reply_bytes(count, table))
+        return self.transfer_s(READ_FUNCTIONS[table], count)
+
+    def transfer_s(self, function: int, count: int) -> float:
+        """The same of any request, read or write; `count` registers or bits."""
+        return self.frame_s(request_bytes(function, count) + answer_bytes(function, count))

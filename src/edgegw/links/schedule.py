@@ -1,17 +1,23 @@
 """Who is asked next on a line: a pure scheduler. Values and time in, the next request out.
 
 Owns: when each block is due, fairness, the breaker of each unit, and the probe that brings a unit back.
-Must not know: sockets, frames on the wire, asyncio, what a value means.
+Must not know: sockets, frames on the wire, asyncio, what a value means, orders (policy has them go first).
 
 Rules, each kept by a test:
 
 - A block that is late is asked once and not caught up: the next time is one period later, never before now. So no bursts.
-- Among what is due the longest waiting goes first; under saturation that is round robin.
+- A telemetry block never goes while an alarm block is due. Among alarm blocks, and among telemetry blocks, the longest waiting
+  goes first; under saturation that is round robin. (Alarm blocks that alone fill the line starve the others: `edgegw check`
+  computes a line's load.)
 - A unit that failed is *doubtful*: its blocks wait, and a probe is asked instead, soon. A second failure in a row opens its
-  breaker: only the probe is asked, at back-off intervals. Two probes never follow each other while anything else is due, so
+  breaker: only the probe is asked, at back-off intervals. Two probes never follow each other while any block is due, so
   each dead unit costs its neighbours one bounded timeout per probe and no more.
-- The probe's reply differs in function or length from those of the unit's blocks (`Request.distinct`). Units answer in order,
-  so once the probe is answered every older reply of that unit is over: however late, it can't be taken for another's.
+- Probes of units with an open breaker take at most `PROBE_SHARE` of the line's time: after one that took d seconds none begins
+  until d / share from its begin. Together: between two alarm blocks that are due lies at most one probe, and over any length of
+  time at least 1 - `PROBE_SHARE` of what orders leave is for blocks, alarm blocks first.
+- The probe's reply differs in function or length from those of the unit's blocks and read-backs (`Request.distinct`). Units
+  answer in order, so once the probe is answered every older reply of that unit is over: however late, it can't be taken for
+  another's.
 - A unit whose probe answers but one of whose blocks does not has that block alone asked ever more rarely.
 - Everything is asked once right at the start, then on a grid spread over the period, so that 30 units do not bunch for ever.
 """
@@ -19,11 +25,12 @@ Rules, each kept by a test:
 import heapq
 from collections.abc import Callable, Sequence
 
-from msgspec import Struct
-
-from edgegw.codec.modbus import READ_FUNCTIONS
+from edgegw.codec.line import PROBE_SHARE
 from edgegw.links.backoff import Backoff
-from edgegw.links.timing import NS, byte_count
+from edgegw.links.request import ORDER_NO, PROBE_NO, BusLane, Poll, Request, UnitPlan, choose_probe
+from edgegw.links.timing import NS
+
+__all__ = ["OPEN_AFTER", "PROBE_BACKOFF", "BusLane", "Poll", "Request", "Schedule", "UnitPlan", "choose_probe"]
 
 OPEN_AFTER = 2
 """Failures in a row that open a unit's breaker: one may be a glitch on the wire, and the probe told already."""
@@ -33,74 +40,6 @@ PROBE_BACKOFF = Backoff(first=2.0, most=60.0, floor=0.5)
 
 BLOCK_BACKOFF = Backoff(first=2.0, most=60.0, floor=0.5)
 """Pace of a block that fails while its unit answers otherwise."""
-
-
-class Poll(Struct, frozen=True):
-    """A block to be asked for every `period_s` seconds (the shape of profiles.plan's Block)."""
-
-    table: str
-    address: int
-    count: int
-    period_s: float
-
-
-class UnitPlan(Struct, frozen=True):
-    """A device on the line.
-
-    Attributes:
-        unit: address on the line, 1–247 (0–255 on TCP).
-        timeout_s: wait for the answer to begin, beyond wire time.
-        turnaround_s: silence the device wants after its answer.
-    """
-
-    device: str
-    unit: int
-    polls: tuple[Poll, ...]
-    timeout_s: float = 0.3
-    turnaround_s: float = 0.0
-
-
-class Request(Struct, frozen=True):
-    """One transaction to be carried out now. `unit_no` and `block_no` are the schedule's own indices (block −1: the probe)."""
-
-    device: str
-    unit: int
-    table: str
-    address: int
-    count: int
-    timeout_s: float
-    turnaround_s: float
-    unit_no: int
-    block_no: int
-    distinct: bool = True
-
-    @property
-    def probe(self) -> bool:
-        """Whether this only asks for life; its answer is not a reading."""
-        return self.block_no < 0
-
-    @property
-    def function(self) -> int:
-        """Modbus function code."""
-        return READ_FUNCTIONS[self.table]
-
-
-def choose_probe(polls: Sequence[Poll]) -> tuple[Poll, bool]:
-    """The cheapest read within the unit's own blocks whose reply no block's reply can be mistaken for, and whether there is one.
-
-    Without one (say, only one-register blocks) it is the smallest block itself, and False: the line has to be kept silent longer.
-    """
-    shapes = {(poll.table, byte_count(poll.table, poll.count)) for poll in polls}
-    best: Poll | None = None
-    for poll in polls:
-        for count in range(1, poll.count):
-            if (poll.table, byte_count(poll.table, count)) not in shapes:
-                if best is None or byte_count(poll.table, count) < byte_count(best.table, best.count):
-                    best = Poll(poll.table, poll.address, count, poll.period_s)
-                break
-    if best is not None:
-        return best, True
-    return min(polls, key=lambda poll: byte_count(poll.table, poll.count)), False
 
 
 class _Block:
@@ -120,7 +59,7 @@ class _Unit:
     def __init__(self, plan: UnitPlan, blocks: list[_Block]) -> None:
         self.plan = plan
         self.blocks = blocks
-        self.probe, self.distinct = choose_probe(plan.polls)
+        self.probe, self.distinct = choose_probe(plan.polls, plan.readbacks)
         self.failures = 0
         self.parked = False
         self.generation = 0  # entries of an older generation in the heaps are void
@@ -130,7 +69,7 @@ _Entry = tuple[int, int, int, int, int]  # due, order of entry, unit, block, gen
 
 
 class Schedule:
-    """See the module's text. `units` without polls are left alone.
+    """See the module's text. A unit without polls is left alone until an order to it went unanswered.
 
     Args:
         start_ns: monotonic nanoseconds from which the first round is due.
@@ -139,15 +78,19 @@ class Schedule:
 
     def __init__(self, units: Sequence[UnitPlan], start_ns: int, random: Callable[[], float]) -> None:
         self._random = random
-        self._polls: list[_Entry] = []
+        self._alarms: list[_Entry] = []
+        self._telemetry: list[_Entry] = []
+        self._doubts: list[_Entry] = []
         self._probes: list[_Entry] = []
         self._order = 0
         self._probed_last = False
-        plans = [plan for plan in units if plan.polls]
-        total = sum(len(plan.polls) for plan in plans)
+        self._probe_began_ns: int | None = None
+        self._probes_from_ns = start_ns
+        total = max(1, sum(len(plan.polls) for plan in units))
         self._units: list[_Unit] = []
+        self._numbers = {plan.device: number for number, plan in enumerate(units)}
         placed = 0
-        for number, plan in enumerate(plans):
+        for number, plan in enumerate(units):
             blocks = []
             for poll in plan.polls:
                 blocks.append(_Block(poll, start_ns, placed / total))
@@ -162,20 +105,52 @@ class Schedule:
 
         Taking a request takes it off the schedule: say how it went (`answered`, `failed`, or `undone`), or it is lost.
         """
-        poll = self._head(self._polls)
-        probe = self._head(self._probes)
+        self.line_free(now_ns)
+        poll = _due(self._head(self._alarms), now_ns) or _due(self._head(self._telemetry), now_ns)
+        probe = self._due_probe(now_ns)
         if poll is None and probe is None:
-            return None
-        poll_due = poll is not None and poll[0] <= now_ns
-        probe_due = probe is not None and probe[0] <= now_ns
-        if not poll_due and not probe_due:
-            return min(entry[0] for entry in (poll, probe) if entry is not None)
-        take_probe = probe_due
-        if poll is not None and probe is not None and poll_due and probe_due:
-            take_probe = probe < poll and not self._probed_last
+            return self._soonest()
+        take_probe = probe is not None and (poll is None or (probe < poll and not self._probed_last))
         self._probed_last = take_probe
-        _, _, unit_no, block_no, _ = heapq.heappop(self._probes if take_probe else self._polls)
-        return self._request(unit_no, block_no)
+        if take_probe and probe is not None:
+            unit_no = probe[2]
+            if self._units[unit_no].failures >= OPEN_AFTER:
+                self._probe_began_ns = now_ns
+                heapq.heappop(self._probes)
+            else:
+                heapq.heappop(self._doubts)
+            return self._request(unit_no, PROBE_NO)
+        assert poll is not None  # noqa: S101  (one of the two is due)
+        heap = self._heap(poll[2], poll[3])
+        heapq.heappop(heap)
+        return self._request(poll[2], poll[3])
+
+    def line_free(self, now_ns: int) -> None:
+        """The line is free again: what went before is over, its late-reply guard included. `next` implies it."""
+        if self._probe_began_ns is not None:
+            took_ns = now_ns - self._probe_began_ns
+            self._probes_from_ns = self._probe_began_ns + round(took_ns / PROBE_SHARE)
+            self._probe_began_ns = None
+
+    def unit_no(self, device: str) -> int | None:
+        """A device's number on this line."""
+        return self._numbers.get(device)
+
+    def failures(self, unit_no: int) -> int:
+        """Failures in a row; 0: certain, below `OPEN_AFTER`: doubtful, else its breaker is open."""
+        return self._units[unit_no].failures
+
+    def probe_of(self, unit_no: int) -> Request:
+        """The unit's probe, for an order that wants to know first. Say how it went as of any request."""
+        return self._request(unit_no, PROBE_NO)
+
+    def plan_of(self, unit_no: int) -> UnitPlan:
+        """The unit's plan."""
+        return self._units[unit_no].plan
+
+    def distinct(self, unit_no: int) -> bool:
+        """Whether the unit has a probe whose reply is like no other."""
+        return self._units[unit_no].distinct
 
     @property
     def open_units(self) -> tuple[str, ...]:
@@ -189,11 +164,12 @@ class Schedule:
         unit = self._units[request.unit_no]
         was_open = unit.failures >= OPEN_AFTER
         unit.failures = 0
-        if not request.probe:
+        if request.block_no >= 0:
             block = unit.blocks[request.block_no]
             block.failures = 0
             self._after_poll(block, now_ns)
-            self._push(self._polls, block.due_ns, request.unit_no, request.block_no)
+            if not unit.parked:
+                self._push(block.due_ns, request.unit_no, request.block_no)
         if unit.parked:
             for block in unit.blocks:
                 if block.failures > 1:
@@ -207,7 +183,7 @@ class Schedule:
         """No valid answer within the time, or the line's owner had to give up on it."""
         unit = self._units[request.unit_no]
         unit.failures += 1
-        if not request.probe:
+        if request.block_no >= 0:
             block = unit.blocks[request.block_no]
             block.failures += 1
             self._after_poll(block, now_ns)
@@ -216,18 +192,20 @@ class Schedule:
         wait = 0.0
         if unit.failures >= OPEN_AFTER:
             wait = PROBE_BACKOFF.delay(unit.failures - OPEN_AFTER + 1, self._random)
-        self._push(self._probes, now_ns + round(wait * NS), request.unit_no, -1)
+        self._push(now_ns + round(wait * NS), request.unit_no, PROBE_NO)
 
     def undone(self, request: Request, now_ns: int) -> None:
         """The link was lost under the request: nobody's failure, it is due again."""
-        self._push(self._probes if request.probe else self._polls, now_ns, request.unit_no, request.block_no)
+        self._probe_began_ns = None
+        if request.block_no != ORDER_NO and not request.ticket:
+            self._push(now_ns, request.unit_no, request.block_no)
 
     def reopened(self, now_ns: int) -> None:
         """The link is back after an outage: dead units are probed now and not only when their back-off is over."""
         probes = [entry for entry in self._probes if entry[4] == self._units[entry[2]].generation]
         self._probes = []
         for due_ns, _, unit_no, block_no, _ in sorted(probes):
-            self._push(self._probes, min(due_ns, now_ns), unit_no, block_no)
+            self._push(min(due_ns, now_ns), unit_no, block_no)
 
     # --- inside -------------------------------------------------------------------------------------------------------
 
@@ -244,20 +222,42 @@ class Schedule:
         unit.parked = False
         unit.generation += 1
         for block_no, block in enumerate(unit.blocks):
-            self._push(self._polls, block.due_ns, unit_no, block_no)
+            self._push(block.due_ns, unit_no, block_no)
 
-    def _push(self, heap: list[_Entry], due_ns: int, unit_no: int, block_no: int) -> None:
+    def _heap(self, unit_no: int, block_no: int) -> list[_Entry]:
+        unit = self._units[unit_no]
+        if block_no >= 0:
+            return self._alarms if unit.blocks[block_no].poll.alarm else self._telemetry
+        return self._probes if unit.failures >= OPEN_AFTER else self._doubts
+
+    def _push(self, due_ns: int, unit_no: int, block_no: int) -> None:
         self._order += 1
-        heapq.heappush(heap, (due_ns, self._order, unit_no, block_no, self._units[unit_no].generation))
+        entry = (due_ns, self._order, unit_no, block_no, self._units[unit_no].generation)
+        heapq.heappush(self._heap(unit_no, block_no), entry)
 
     def _head(self, heap: list[_Entry]) -> _Entry | None:
         while heap and heap[0][4] != self._units[heap[0][2]].generation:
             heapq.heappop(heap)
         return heap[0] if heap else None
 
+    def _due_probe(self, now_ns: int) -> _Entry | None:
+        """The probe that has waited longest and may go."""
+        doubt = _due(self._head(self._doubts), now_ns)
+        dead = _due(self._head(self._probes), now_ns) if now_ns >= self._probes_from_ns else None
+        if doubt is None or dead is None:
+            return doubt or dead
+        return min(doubt, dead)
+
+    def _soonest(self) -> int | None:
+        dead = self._head(self._probes)
+        times = [] if dead is None else [max(dead[0], self._probes_from_ns)]
+        heads = (self._head(heap) for heap in (self._alarms, self._telemetry, self._doubts))
+        return min((*times, *(entry[0] for entry in heads if entry is not None)), default=None)
+
     def _request(self, unit_no: int, block_no: int) -> Request:
         unit = self._units[unit_no]
         poll = unit.probe if block_no < 0 else unit.blocks[block_no].poll
+        lane = BusLane.PROBE if block_no < 0 else BusLane.ALARM_POLL if poll.alarm else BusLane.TELEMETRY_POLL
         return Request(
             device=unit.plan.device,
             unit=unit.plan.unit,
@@ -269,4 +269,9 @@ class Schedule:
             unit_no=unit_no,
             block_no=block_no,
             distinct=unit.distinct,
+            lane=lane,
         )
+
+
+def _due(entry: _Entry | None, now_ns: int) -> _Entry | None:
+    return entry if entry is not None and entry[0] <= now_ns else None
