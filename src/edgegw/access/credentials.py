@@ -56,21 +56,28 @@ def normalised(number: str) -> str:
 
     Raises DecodeError ``bad-value`` for an empty one or one longer than `NUMBER_MOST`.
     """
-    text = "".join(number.split()).casefold()
-    if not text or len(text) > NUMBER_MOST:
-        raise DecodeError("bad-value", f"a credential of {len(text)} characters; 1 to {NUMBER_MOST} are possible")
+    text = _possible("".join(number.split()).casefold())
     return (text.lstrip("0") or "0") if text.isascii() and text.isdecimal() else text
 
 
+def _possible(text: str) -> str:
+    if not text or len(text) > NUMBER_MOST:
+        raise DecodeError("bad-value", f"a credential of {len(text)} characters; 1 to {NUMBER_MOST} are possible")
+    return text
+
+
 def card_hash(key: bytes, kind: str, number: str) -> bytes:
-    """Under which a credential is known. `kind` keeps a PIN from being taken for a card of the same digits."""
-    text = number.strip() if kind == "pin" else normalised(number)  # a PIN's leading zeros count
-    return hmac.digest(key, f"{kind}\0{text}".encode(), "sha256")[:HASH_BYTES]
+    """Under which a credential is known. `kind` keeps a PIN from being taken for a card of the same digits.
+
+    Raises DecodeError ``bad-value`` as `normalised` does.
+    """
+    text = _possible(number.strip()) if kind == "pin" else normalised(number)  # a PIN's leading zeros count
+    return hmac.digest(key, f"{kind}\0{text}".encode(errors="surrogatepass"), "sha256")[:HASH_BYTES]
 
 
 def pin_hash(key: bytes, credential: bytes, pin: str) -> bytes:
     """A PIN that belongs to a card: bound to the card's hash, so that equal PINs do not look equal."""
-    return hmac.digest(key, b"pin\0" + credential + pin.strip().encode(), "sha256")[:HASH_BYTES]
+    return hmac.digest(key, b"pin\0" + credential + pin.strip().encode(errors="surrogatepass"), "sha256")[:HASH_BYTES]
 
 
 def masked(number: str) -> str:

@@ -87,18 +87,24 @@ def access_event(decision: Decision, door: DoorSpec) -> Event:
         action=decision.action,
         at=utc(decision.at.wall_ns),
         kind=decision.kind or UNSET,
-        credential=decision.tail or UNSET,
+        credential=_text(decision.tail) or UNSET,
         reader=decision.reader or UNSET,
         direction=decision.direction or UNSET,
-        holder=HolderRef(decision.holder, decision.name) if decision.holder else UNSET,
+        holder=HolderRef(_text(decision.holder), _text(decision.name)) if decision.holder else UNSET,
         issuer=decision.issuer or UNSET,
         duress=True if decision.duress else UNSET,
         joined=True if decision.joined else UNSET,
         clock_unsynced=UNSET if decision.clock_trusted and decision.at.synced else True,
-        details=dict(decision.details) or UNSET,
+        details={name: _text(value) if isinstance(value, str) else value for name, value in decision.details.items()}
+        or UNSET,
     )
     kind = ACCESS_GRANTED if decision.granted else ACCESS_DENIED
     return Event(kind, Lane.ACCESS, f"door/{door.id}", decision.at, msgspec.json.encode(data))
+
+
+def _text(text: str) -> str:
+    """What UTF-8 can carry: half of a surrogate pair in a name must not keep a decision from being recorded."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def decision_id(door: str, at: Instant, serial: int) -> str:
