@@ -123,8 +123,8 @@ def _sample(profile: Profile, at: Loc, sample: Sample) -> Iterator[Finding]:
         yield at, f"a sample of a {profile.link} profile has {'payload' if mqtt else 'hex'}"
     if (profile.link == "modbus") != (sample.request is not None):
         yield at, "a Modbus sample has a request that hex answers; other samples have none"
-    if not mqtt and (sample.topic or sample.address or sample.retained or sample.online is not None):
-        yield at, "topic, address, retained and online are for MQTT samples"
+    if not mqtt and (sample.topic or sample.address or sample.retained or sample.stale or sample.online is not None):
+        yield at, "topic, address, retained, stale and online are for MQTT samples"
     for name in sample.readings or ():
         if name not in profile.points:
             yield (*at, "readings", name), f"there is no point {name!r}"

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from edgegw.codec.framing import make_framer
 from edgegw.codec.modbus import parse_pair, write_request
 from edgegw.errors import CommandError, DecodeError
-from edgegw.model import Decoded, Frame, MqttPayload, Raw, Value
+from edgegw.model import Decoded, Frame, MqttPayload, Quality, Raw, Value
 from edgegw.profiles.decode import Decoder, compile_profile
 from edgegw.profiles.encode import Encoder, ModbusWrite, MqttPublish, Outgoing, SerialWrite, compile_commands
 from edgegw.profiles.schema import Profile, Sample
@@ -115,6 +115,10 @@ def _differences(sample: Sample, decoded: Decoded) -> Iterator[str]:
             yield f"{point}: wanted no reading, got {got[point]!r}"
         elif not _same(wanted[point], got[point]):
             yield f"{point}: wanted {wanted[point]!r}, got {got[point]!r}"
+    stale = sample.stale or sample.retained
+    for reading in decoded.readings:
+        if (reading.quality is Quality.STALE) != stale:
+            yield f"{reading.point}: wanted {'stale' if stale else 'fresh'}, got {reading.quality}"
     if sample.online != decoded.online:
         yield f"online: wanted {sample.online}, got {decoded.online}"
 

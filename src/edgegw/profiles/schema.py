@@ -342,6 +342,7 @@ class Sample(Strict):
         request: for Modbus: the request frame that `hex` answers.
         readings: point → value; the decoded message must give exactly these.
         online: the availability the message must tell.
+        stale: whether the readings must be stale though the message is not retained.
         error: the reason the message must be refused with, instead of readings.
     """
 
@@ -354,6 +355,7 @@ class Sample(Strict):
     request: HexBytes | None = None
     readings: dict[Slug, Scalar] | None = None
     online: bool | None = None
+    stale: bool = False
     error: str | None = None
 
     @model_validator(mode="after")
