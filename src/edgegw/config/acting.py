@@ -1,19 +1,46 @@
-"""The parts of the site file that act: doors, access rights, linkages, commands, the API, response targets.
+"""The parts of the site file that act: doors, access rights, linkages; and, from `remote`, commands, the API, targets.
 
 Owns: their schema, defaults included. Must not know: YAML, line numbers, what a profile can do (config.check_acting).
 """
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from edgegw.config.fields import Port
+from edgegw.config.fields import HttpUrl
+from edgegw.config.remote import Api, Commands, SignerKey, Targets
 from edgegw.config.secret import Secret
 from edgegw.config.tls import Tls
 from edgegw.profiles.fields import Duration, Slug, Strict, Text
 from edgegw.profiles.schema import Scalar
 from edgegw.profiles.schema_commands import ArgValue
 
+__all__ = [
+    "Access",
+    "AccessSync",
+    "Action",
+    "AlarmRef",
+    "AntiPassback",
+    "Api",
+    "CommandRef",
+    "Commands",
+    "Door",
+    "Linkage",
+    "Lock",
+    "Lockout",
+    "MultiCard",
+    "PointIs",
+    "Reader",
+    "Right",
+    "SignerKey",
+    "Targets",
+    "Window",
+]
+
+Title = Annotated[
+    Text,
+    BeforeValidator(lambda v: {"zh": v, "en": v} if isinstance(v, str) else v, json_schema_input_type=str | Text),
+]
 Clock = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-4]):[0-5][0-9]$")]
 """``08:30``, in quotes; ``24:00`` is the end of the day."""
 Date = Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
@@ -23,7 +50,13 @@ Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun", "holiday"]
 
 
 class PointIs(Strict):
-    """A device's point having a value: a contact, a button, a fire input."""
+    """A device's point having a value: a contact, a button, a fire input.
+
+    Attributes:
+        device: whose point.
+        point: which of them.
+        equals: it is so while the point has this value.
+    """
 
     device: Slug
     point: Slug
@@ -31,7 +64,12 @@ class PointIs(Strict):
 
 
 class CommandRef(Strict):
-    """A command of a device with its arguments. ``$point`` as an argument is the point's reading in the asking message."""
+    """A command of a device.
+
+    Attributes:
+        command: its name in the device's profile.
+        args: its arguments by name; ``$point`` is that point's reading in the message that asked.
+    """
 
     command: Slug
     args: dict[Slug, ArgValue] = Field(default={})
@@ -41,6 +79,7 @@ class Reader(Strict):
     """Where a door hears a credential.
 
     Attributes:
+        device: the reader.
         point: the reading that is the card number, code or PIN.
         kind: what it is; ``pin`` is a keypad.
         direction: into the area or out of it; for anti-passback.
@@ -58,8 +97,10 @@ class Lock(Strict):
     """What moves the bolt.
 
     Attributes:
-        unlock: opens for a moment; timed in the device where it can.
-        release: opens and stays open (fire); relock: ends that, by a person's word alone.
+        device: the relay, terminal or controller.
+        unlock: opens for a moment that the device itself ends (``timed: true`` in its profile).
+        release: opens and stays open, for fire; needed where the door has a fire input.
+        relock: ends a release; only by a person's word.
         refuse: told to a terminal that waits for an answer.
     """
 
@@ -76,7 +117,7 @@ class Lockout(Strict):
     Attributes:
         failures: refused attempts in a row; 0: never.
         within: attempts further apart are not in a row.
-        pause: how long (``for`` in the file).
+        pause: how long nothing is accepted.
     """
 
     failures: Annotated[int, Field(ge=0, le=5)] = 5
@@ -99,29 +140,38 @@ class AntiPassback(Strict):
 
 
 class MultiCard(Strict):
-    """So many different holders must present within a time. `escort`: one of them must be of this group."""
+    """So many different holders must present, one after the other.
+
+    Attributes:
+        cards: how many.
+        within: from the first to the last.
+        escort: one of them must be of this group.
+    """
 
     cards: Annotated[int, Field(ge=2, le=5)] = 2
-    within: Duration = 10.0
+    within: Annotated[Duration, Field(ge=1, le=60)] = 10.0
     escort: Slug | None = None
 
 
 class Door(Strict):
-    """A door.
+    """A door. One without readers is opened by its exit button, by commands and by fire alone.
 
     Attributes:
         name: what people call it; the key if not given.
-        labels: building, floor … as of a device.
+        labels: building, floor … as of a device; become the ticket's location.
         groups: door groups; rights may name a group instead of each door.
         require: what a person must present.
         readers: where credentials come from.
         lock: what moves the bolt.
-        contact: true while the door is open.
+        contact: so while the door is open.
         exit: the exit button: opens without a credential.
-        fire: while true the door is released, and stays so until it is relocked by hand.
+        fire: while it is so the door is released, and stays so until it is relocked by hand.
         pulse: how long one grant opens; an argument ``seconds`` of the lock's unlock command is given it.
         held_open: open longer than this after a grant is an alarm.
+        lockout: after too many failures nothing is accepted for a while.
+        anti_passback: nobody enters twice without leaving; not checked if not given.
         interlock: doors that must be closed before this one opens.
+        multi: more than one person must present; one is enough if not given.
         on_power_loss: what the lock's hardware does: documentation for the alarm's reader, nothing here changes it.
         on_audit_failure: a decision that cannot be committed: ``open`` acts and records later, ``refuse`` does not act.
         on_clock_untrusted: rights bound to a schedule or validity while the clock is not trustworthy: ``allow`` or ``refuse``.
@@ -148,7 +198,13 @@ class Door(Strict):
 
 
 class Window(Strict):
-    """Days and times of a schedule: from `start` (included) to `end` (not included), local time."""
+    """Days and times of a schedule, in the gateway's time zone. A window ends with its day: over midnight it takes two.
+
+    Attributes:
+        days: on which days; ``holiday`` for those under `holidays`, which then do not count as weekdays.
+        start: ``"08:30"``, included.
+        end: not included; ``"24:00"`` is the end of the day.
+    """
 
     days: Annotated[tuple[Weekday, ...], Field(min_length=1, strict=False)]
     start: Clock = "00:00"
@@ -159,7 +215,9 @@ class Right(Strict):
     """Who may pass where and when.
 
     Attributes:
-        groups: holders' groups. doors: door ids or door groups. schedule: a key of `schedules`; always if not given.
+        groups: holders' groups, as their credentials say.
+        doors: door ids or door groups.
+        schedule: a key of `schedules`; always if not given.
     """
 
     groups: Annotated[tuple[Slug, ...], Field(min_length=1, strict=False)]
@@ -168,9 +226,17 @@ class Right(Strict):
 
 
 class AccessSync(Strict):
-    """Where credentials come from upstream: versioned pages over HTTP (docs/doors.md has the protocol)."""
+    """Where credentials come from upstream: versioned pages over HTTP (docs/doors.md has the protocol).
 
-    url: Annotated[str, Field(pattern=r"^https?://\S+$")]
+    Attributes:
+        url: ``https://HOST/PATH``; ``http://`` only where the network is trusted.
+        token: a reference, see Secret; sent as ``Authorization: Bearer …``.
+        tls: authorities and client certificate, where the system's do not do.
+        every: how often it is asked for changes.
+        timeout: of one page.
+    """
+
+    url: HttpUrl
     token: Secret | None = None
     tls: Tls | None = None
     every: Duration = 300.0
@@ -181,9 +247,11 @@ class Access(Strict):
     """Who may pass.
 
     Attributes:
-        key: 32 bytes or more of secret; card numbers are kept only as keyed hashes under it.
-        schedules: weekly windows by name. holidays: days that count as ``holiday``.
-        rights: by name.
+        key: 32 bytes or more of secret, see Secret; card numbers are kept only as keyed hashes under it. Needed where a door has
+            readers. With another key no card is known any more.
+        schedules: weekly windows, each schedule under its name.
+        holidays: days that count as ``holiday``, such as ``"2026-10-01"``.
+        rights: who may pass where and when; each under its name.
         audit_wait: how long a decision waits for its commit before `on_audit_failure` applies.
         sync: where credentials come from.
     """
@@ -197,7 +265,12 @@ class Access(Strict):
 
 
 class AlarmRef(Strict):
-    """A device's alarm being raised."""
+    """A device's alarm being raised.
+
+    Attributes:
+        device: whose alarm.
+        alarm: its name in the profile, or under the device's `rules`.
+    """
 
     device: Slug
     alarm: Slug
@@ -208,8 +281,10 @@ class Action(Strict):
 
     Attributes:
         release: doors or door groups, released and kept released until relocked by hand.
-        device, command, args: a command of a device.
-        deadline: outcome by then (at most 5 s).
+        device: whose command.
+        command: its name in the device's profile.
+        args: its arguments by name.
+        deadline: the action has its outcome by then.
     """
 
     release: Annotated[tuple[Slug, ...] | None, Field(strict=False)] = None
@@ -229,76 +304,11 @@ class Linkage(Strict):
     """A rule that commands.
 
     Attributes:
-        title: for people.
+        title: for people; the key if not given.
         when: any of these alarms being raised starts it; it starts again only after all of them were cleared.
         do: what is done, all at once, each with its own deadline and outcome.
     """
 
-    title: Text | None = None
+    title: Title | None = None
     when: Annotated[tuple[AlarmRef, ...], Field(min_length=1, strict=False)]
     do: Annotated[tuple[Action, ...], Field(min_length=1, strict=False)]
-
-
-class SignerKey(Strict):
-    """A key upstream commands are signed with (HMAC-SHA256). `scopes`: what its holder may do."""
-
-    key: Secret
-    scopes: Annotated[tuple[str, ...], Field(min_length=1, strict=False)]
-
-
-class Commands(Strict):
-    """Commands from upstream, over a session of their own the broker keeps nothing for.
-
-    Attributes:
-        topic: where signed envelopes arrive; reply_topic: where outcomes are published besides the record.
-        keys: by key id.
-        most_lifetime: an envelope that would stay valid longer than this is refused.
-    """
-
-    host: str = "127.0.0.1"
-    port: Port = 1883
-    version: Literal["5", "3.1.1"] = "5"
-    client_id: str | None = None
-    username: str | None = None
-    password: Secret | None = None
-    tls: Tls | None = None
-    topic: str = "edgegw/{gateway}/commands"
-    reply_topic: str = "edgegw/{gateway}/outcomes"
-    keys: Annotated[dict[Slug, SignerKey], Field(min_length=1)]
-    most_lifetime: Annotated[Duration, Field(gt=0, le=3600)] = 60.0
-
-
-class Api(Strict):
-    """The local HTTP API: loopback unless said otherwise; every request needs a token (`edgegw token create`).
-
-    Attributes:
-        tokens: file of hashed tokens; relative to the state directory.
-        rate: requests a second per token, with bursts of `burst`.
-    """
-
-    host: str = "127.0.0.1"
-    port: Annotated[int, Field(ge=0, le=65535)] = 9465
-    enabled: bool = False
-    tls_cert: str | None = None
-    tls_key: str | None = None
-    tokens: str = "edgegw.tokens"
-    rate: Annotated[float, Field(gt=0, le=1000)] = 10.0
-    burst: Annotated[int, Field(ge=1, le=1000)] = 20
-
-
-class Targets(Strict):
-    """What `edgegw check` holds the site to, and what it assumes of the machine.
-
-    Attributes:
-        door, command, event: seconds from section 6 of the design: card to confirmed lock, admission to outcome, change to
-            committed and sent.
-        commit: allowance for one commit on this box's disk. network: for one message on its networks.
-        accept: devices and doors whose bound may exceed the target.
-    """
-
-    door: Annotated[Duration, Field(gt=0, le=3)] = 3.0
-    command: Annotated[Duration, Field(gt=0, le=5)] = 5.0
-    event: Annotated[Duration, Field(gt=0)] = 5.0
-    commit: Duration = 0.25
-    network: Duration = 0.1
-    accept: Annotated[tuple[Slug, ...], Field(strict=False)] = ()

@@ -8,8 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from edgegw.config.acting import Access, AccessSync, Api, Commands
+from edgegw.config.catalogue import Catalogue
+from edgegw.config.check_acting import ActingChecks, commands_id
 from edgegw.config.check_devices import DeviceChecks
-from edgegw.config.check_parts import Files, PartChecks, client_id
+from edgegw.config.check_net import Files, NetChecks
+from edgegw.config.check_parts import PartChecks, client_id
 from edgegw.config.findings import Findings
 from edgegw.config.loader import LoadedSite, site_error
 from edgegw.config.plan import DevicePlan, LinkPlan, SitePlan, StorePlan
@@ -18,7 +22,7 @@ from edgegw.config.tls import Tls
 from edgegw.profiles.schema import Profile
 from edgegw.yamlpos import render
 
-Part = TypeVar("Part", MqttLink, MqttUpstream, HttpUpstream)
+Part = TypeVar("Part", MqttLink, MqttUpstream, HttpUpstream, Commands, AccessSync)
 
 
 class Profiles(Protocol):
@@ -40,9 +44,11 @@ def plan_site(loaded: LoadedSite, profiles: Profiles, *, files: Files, state: Pa
         ConfigError: ``site``; the detail holds every problem, one ``file:line:column: message`` each.
     """
     site, base = loaded.site, loaded.base
+    kept = state or base
     findings = Findings(loaded.document, loaded.problems)
-    store_path = (state or base) / site.store.path
-    parts = PartChecks(findings, site.gateway, base, files)
+    store_path = kept / site.store.path
+    net = NetChecks(findings, base, files)
+    parts = PartChecks(findings, site.gateway, base, files, net)
     parts.profile_folders(site.profiles)
     for name, link in site.links.items():
         parts.link(name, link)
@@ -52,12 +58,21 @@ def plan_site(loaded: LoadedSite, profiles: Profiles, *, files: Files, state: Pa
     parts.control(site)
     if not any(part[0] == "upstream" for part in loaded.broken):
         parts.lanes(site.upstream)
-    broken_links = frozenset(part[1] for part in loaded.broken if part[0] == "links" and len(part) > 1)
-    checks = DeviceChecks(findings, site.links, broken_links, profiles.get)
+    checks = DeviceChecks(findings, site.links, _names(loaded, "links"), profiles.get)
     planned: dict[str, DevicePlan] = {}
     for name, device in site.devices.items():
         if (plan := checks.device(name, device)) is not None:
             planned[name] = plan
+    there = Catalogue(
+        findings,
+        planned,
+        checks.profiles,
+        site.doors,
+        broken_devices=(site.devices.keys() - planned.keys()) | _names(loaded, "devices"),
+        broken_doors=_names(loaded, "doors"),
+    )
+    sections = frozenset(part[0] for part in loaded.broken if len(part) == 1)
+    ActingChecks(findings, there, net, files, kept).all(site, broken=sections, store=store_path)
     links = _links(site, planned)
     if not loaded.broken:
         for name in site.links.keys() - {link.name for link in links}:
@@ -75,14 +90,19 @@ def plan_site(loaded: LoadedSite, profiles: Profiles, *, files: Files, state: Pa
         upstream={name: _resolved_upstream(name, up, site, base) for name, up in site.upstream.items()},
         control=site.control,
         doors=site.doors,
-        access=site.access,
+        access=_resolved_access(site.access, base),
         linkages=site.linkages,
-        commands=site.commands,
-        api=site.api,
+        commands=_resolved_commands(site, base),
+        api=_resolved_api(site.api, base, kept),
         targets=site.targets,
-        state=state or base,
+        state=kept,
         warnings=tuple(render(sorted(set(findings.warnings)), str(loaded.path)).splitlines()),
     )
+
+
+def _names(loaded: LoadedSite, section: str) -> frozenset[str]:
+    """The parts of a section that have schema problems."""
+    return frozenset(part[1] for part in loaded.broken if part[0] == section and len(part) > 1)
 
 
 def _links(site: Site, devices: Mapping[str, DevicePlan]) -> list[LinkPlan]:
@@ -105,6 +125,24 @@ def _resolved_upstream(name: str, upstream: Upstream, site: Site, base: Path) ->
         own_id = client_id(upstream, site.gateway, name)
         return _with_tls(upstream, base).model_copy(update={"client_id": own_id})
     return _with_tls(upstream, base)
+
+
+def _resolved_access(access: Access, base: Path) -> Access:
+    if access.sync is None:
+        return access
+    return access.model_copy(update={"sync": _with_tls(access.sync, base)})
+
+
+def _resolved_commands(site: Site, base: Path) -> Commands | None:
+    if site.commands is None:
+        return None
+    own_id = commands_id(site.commands, site.gateway)
+    return _with_tls(site.commands, base).model_copy(update={"client_id": own_id})
+
+
+def _resolved_api(api: Api, base: Path, state: Path) -> Api:
+    given = {key: str(base / value) for key in ("tls_cert", "tls_key") if (value := getattr(api, key)) is not None}
+    return api.model_copy(update={**given, "tokens": str(state / api.tokens)})
 
 
 def _with_tls(part: Part, base: Path) -> Part:

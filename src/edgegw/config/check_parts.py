@@ -1,16 +1,14 @@
 """Checks of links, upstreams, store and control: what a part must satisfy by itself and beside its like.
 
-Owns: ports and brokers used twice, TLS files, URLs, topics' templates, where things are stored.
+Owns: ports and lines used twice, topics' templates, where things are stored.
 Must not know: devices and profiles (config.check_devices), how files are looked at (it is handed `Files`).
 """
 
-import ipaddress
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
-from urllib.parse import urlsplit
 
-from edgegw.config.findings import Findings, Loc, suggest
+from edgegw.config.check_net import Files, NetChecks, is_loopback, plain_host, template_fault, topic_fault
+from edgegw.config.findings import Findings, Loc
 from edgegw.config.schema import (
     Gateway,
     HttpUpstream,
@@ -24,7 +22,6 @@ from edgegw.config.schema import (
     Site,
     Upstream,
 )
-from edgegw.config.tls import Tls
 from edgegw.model import Lane
 
 COMMON_BAUDS = frozenset(
@@ -32,25 +29,7 @@ COMMON_BAUDS = frozenset(
 )
 """Rates field devices are made for; another one is probably a slip of the finger."""
 
-TOPIC_FIELDS = ("{gateway}", "{lane}", "{type}", "{subject}")
-
 LINE_URLS = ("socket://", "rfc2217://", "loop://")
-
-
-class Files(Protocol):
-    """What the checks ask of the file system."""
-
-    def is_file(self, path: Path) -> bool:
-        """Whether there is a readable regular file."""
-        ...
-
-    def is_dir(self, path: Path) -> bool:
-        """Whether there is a folder."""
-        ...
-
-    def real(self, path: Path) -> Path:
-        """The path with symbolic links followed (``/dev/serial/by-id/…`` and ``/dev/ttyUSB0`` are one port)."""
-        ...
 
 
 def client_id(part: MqttLink | MqttUpstream, gateway: Gateway, name: str) -> str:
@@ -63,13 +42,12 @@ def client_id(part: MqttLink | MqttUpstream, gateway: Gateway, name: str) -> str
 class PartChecks:
     """Goes through the parts once. `base`: the site file's folder."""
 
-    def __init__(self, findings: Findings, gateway: Gateway, base: Path, files: Files) -> None:
+    def __init__(self, findings: Findings, gateway: Gateway, base: Path, files: Files, net: NetChecks) -> None:
         self._findings = findings
+        self._net = net
         self._gateway = gateway
         self._base = base
         self._files = files
-        self._sessions: dict[tuple[str, int, str], str] = {}
-        self._brokers: dict[tuple[str, int], str] = {}
         self._ports: dict[str, str] = {}
         self._lines: dict[tuple[str, int], str] = {}
         self._urls: dict[str, tuple[str, frozenset[str]]] = {}
@@ -80,13 +58,9 @@ class PartChecks:
         """Check one link; call in the order of the file."""
         at: Loc = ("links", name)
         if isinstance(link, MqttLink):
-            self._mqtt(at, name, link)
-            if link.will_topic is not None and (fault := _literal_topic_fault(link.will_topic)):
+            self._net.session(at, link, client_id(link, self._gateway, name))
+            if link.will_topic is not None and (fault := topic_fault(link.will_topic)):
                 self._findings.error((*at, "will_topic"), f"will_topic {fault}")
-            if link.password is not None and link.username is None and link.version == "3.1.1":
-                self._findings.error(
-                    (*at, "password"), "MQTT 3.1.1 has no password without a username; add username", key=True
-                )
         elif isinstance(link, ModbusTcpLink | ModbusRtuTcpLink):
             self._tcp(at, name, link)
         else:
@@ -94,28 +68,9 @@ class PartChecks:
         if isinstance(link, ModbusRtuLink | ModbusRtuTcpLink | SerialLink):
             self._line_format(at, link)
 
-    def _mqtt(self, at: Loc, name: str, part: MqttLink | MqttUpstream) -> None:
-        host = _host(part.host)
-        who = ".".join(str(p) for p in at)
-        key = (host, part.port, client_id(part, self._gateway, name))
-        first = self._sessions.setdefault(key, who)
-        if first != who:
-            at_id = (*at, "client_id") if part.client_id is not None else at
-            self._findings.error(
-                at_id,
-                f"{first} is already client {key[2]!r} of broker {part.host}:{part.port}; two sessions of one id throw "
-                "each other out: remove client_id (each gets its own) or change it",
-                key=part.client_id is None,
-            )
-        self._brokers.setdefault((host, part.port), who)
-        self._host_given(at, part.host)
-        self._tls(at, part.tls)
-        if part.password is not None and part.tls is None and not is_loopback(part.host):
-            self._findings.warn((*at, "password"), f"the password goes to {part.host} unencrypted; add tls", key=True)
-
     def _tcp(self, at: Loc, name: str, link: ModbusTcpLink | ModbusRtuTcpLink) -> None:
-        self._host_given(at, link.host)
-        first = self._lines.setdefault((_host(link.host), link.port), name)
+        self._net.host(at, link.host)
+        first = self._lines.setdefault((plain_host(link.host), link.port), name)
         if first == name:
             return
         message = f"{link.host}:{link.port} is already link {first!r} (line {self._findings.line(('links', first))})"
@@ -175,33 +130,16 @@ class PartChecks:
         if isinstance(upstream, HttpUpstream):
             self._http(at, name, upstream)
             return
-        self._mqtt(at, name, upstream)
-        if fault := _template_fault(upstream.topic):
+        self._net.session(at, upstream, client_id(upstream, self._gateway, name))
+        if fault := template_fault(upstream.topic):
             self._findings.error((*at, "topic"), f"topic {fault}")
-        if upstream.reply_topic is not None and (fault := _template_fault(upstream.reply_topic, ("{gateway}",))):
+        if upstream.reply_topic is not None and (fault := template_fault(upstream.reply_topic, ("{gateway}",))):
             self._findings.error((*at, "reply_topic"), f"reply_topic {fault}")
 
     def _http(self, at: Loc, name: str, upstream: HttpUpstream) -> None:
         loc = (*at, "url")
-        try:
-            url = urlsplit(upstream.url)
-            host, _ = url.hostname, url.port
-        except ValueError as e:
-            self._findings.error(loc, f"not a URL: {e}")
+        if not self._net.url(at, upstream.url, upstream.token, upstream.tls):
             return
-        if not host:
-            self._findings.error(loc, "the URL names no host; write https://HOST/PATH")
-            return
-        if url.username is not None or url.password is not None:
-            self._findings.error(loc, "no user or password in a URL: write the credential as token: {file: PATH}")
-            return
-        if url.fragment:
-            self._findings.error(loc, "a URL to post to has no #fragment")
-        if url.scheme == "http" and upstream.tls is not None:
-            self._findings.error((*at, "tls"), "tls goes with an https:// URL", key=True)
-        if url.scheme == "http" and upstream.token is not None and not is_loopback(host):
-            self._findings.warn(loc, f"the token goes to {host} unencrypted; use https://")
-        self._tls(at, upstream.tls)
         seen = self._urls.get(upstream.url.rstrip("/"))
         if seen is None:
             self._urls[upstream.url.rstrip("/")] = (name, frozenset(upstream.lanes))
@@ -259,8 +197,8 @@ class PartChecks:
         control = site.control
         if not control.enabled:
             return
-        self._host_given(("control",), control.host)
-        if (user := self._brokers.get((_host(control.host), control.port))) is not None:
+        self._net.host(("control",), control.host)
+        if (user := self._net.broker_at(control.host, control.port)) is not None:
             self._findings.error(
                 ("control", "port"), f"{control.host}:{control.port} is the broker of {user}; take another port"
             )
@@ -275,49 +213,3 @@ class PartChecks:
         for i, folder in enumerate(folders):
             if not self._files.is_dir(self._base / folder):
                 self._findings.error(("profiles", i), f"no such folder: {self._base / folder}")
-
-    def _host_given(self, at: Loc, host: str) -> None:
-        if not host.strip() or any(c.isspace() or c in "/@" for c in host):
-            self._findings.error((*at, "host"), f"not a host: {host!r}; write a name or an IP address, the port apart")
-
-    def _tls(self, at: Loc, tls: Tls | None) -> None:
-        if tls is None:
-            return
-        for key in ("ca", "cert", "key"):
-            name = getattr(tls, key)
-            if name is not None and not self._files.is_file(self._base / name):
-                self._findings.error((*at, "tls", key), f"no such file, or not readable: {self._base / name}")
-        if tls.key is not None and tls.cert is None:
-            self._findings.error((*at, "tls", "key"), "a key without a cert; add cert, or remove key", key=True)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether traffic to this host stays on the machine."""
-    host = host.strip().strip("[]")
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _host(host: str) -> str:
-    return "127.0.0.1" if is_loopback(host) else host.strip().lower()
-
-
-def _literal_topic_fault(topic: str) -> str | None:
-    if not topic:
-        return "is empty"
-    bad = next((c for c in "+#\0" if c in topic), None)
-    return f"holds {bad!r}: messages are published to one exact topic" if bad else None
-
-
-def _template_fault(template: str, fields: tuple[str, ...] = TOPIC_FIELDS) -> str | None:
-    rest = template
-    for field in fields:
-        rest = rest.replace(field, "x")
-    if "{" in rest or "}" in rest:
-        name = rest[rest.find("{") :].split("}")[0] + "}" if "{" in rest else "}"
-        return f"holds {name}; {suggest(name, fields, 'placeholders')}"
-    return _literal_topic_fault(rest)

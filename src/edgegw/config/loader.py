@@ -15,7 +15,7 @@ from edgegw.config.schema import Site
 from edgegw.errors import ConfigError
 from edgegw.yamlpos import MAX_BYTES, Document, Problem, parse, render
 
-NAMED_SECTIONS = frozenset({"links", "devices", "upstream"})
+NAMED_SECTIONS = frozenset({"links", "devices", "upstream", "doors", "linkages"})
 """Sections of the site file that hold named parts; one broken part does not make the others unusable."""
 
 

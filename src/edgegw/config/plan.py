@@ -74,8 +74,8 @@ class SitePlan(Struct, frozen=True):
         devices: by id, in the order of the site file.
         profiles: the profiles in use, by name.
         upstream: by name; TLS paths absolute, MQTT client ids given.
-        doors, access, linkages, commands, api, targets: as in the site file, checked against devices and profiles; TLS paths
-            absolute, MQTT client id given.
+        doors, access, linkages, commands, api, targets: as in the site file, checked against devices and profiles; paths of TLS
+            files and of the API's tokens absolute, MQTT client id given.
         state: folder of what the gateway keeps besides the store: tokens.
         warnings: for people, ``file:line:column: message`` each.
     """

@@ -109,7 +109,8 @@ def _table(model: type[BaseModel]) -> str:
 def _heading(model: type[BaseModel]) -> str:
     words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", model.__name__.removesuffix("Section"))
     kind = model.model_fields.get("kind")
-    return f"{words} (`kind: {get_args(kind.annotation)[0]}`)" if kind is not None else words
+    kinds = get_args(kind.annotation) if kind is not None else ()
+    return f"{words} (`kind: {kinds[0]}`)" if len(kinds) == 1 else words
 
 
 def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:  # noqa: ANN401 - any annotation
@@ -167,13 +168,20 @@ def _pattern(metadata: list[Any]) -> str | None:
 
 def _bounded(kind: str, metadata: list[Any]) -> str:
     flat = [m for item in metadata for m in (item.metadata if isinstance(item, FieldInfo) else [item])]
-    if kind in {"duration", "size"}:
+    if kind == "size":
         return kind
-    low = next((getattr(m, "ge", None) for m in flat if getattr(m, "ge", None) is not None), None)
-    high = next((getattr(m, "le", None) for m in flat if getattr(m, "le", None) is not None), None)
+    low, high, above = (
+        next((bound for m in flat if (bound := getattr(m, name, None)) is not None), None)
+        for name in ("ge", "le", "gt")
+    )
+    shown = _duration if kind == "duration" else _plain
     if low is not None and high is not None:
-        return f"{kind}, {low} to {high}"
-    return f"{kind}, {low} or more" if low is not None else kind
+        return f"{kind}, {shown(low)} to {shown(high)}"
+    if low is not None:
+        return f"{kind}, {shown(low)} or more"
+    if high is not None:
+        return f"{kind}, at most {shown(high)}"
+    return f"{kind}, more than {shown(above)}" if above is not None else kind
 
 
 def _default(info: FieldInfo) -> str:

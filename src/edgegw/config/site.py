@@ -16,9 +16,15 @@ from edgegw.config.secrets import resolve
 from edgegw.errors import ConfigError
 from edgegw.profiles.loader import ProfileLibrary
 
+ACCESS_KEY = "access.key"
+"""Where the secret stands under which card numbers are kept."""
+
+KEY_BYTES = 32
+"""Least length of a secret that hashes or signs: as long as what HMAC-SHA256 gives (RFC 2104, section 3)."""
+
 
 class LocalFiles:
-    """The local file system, for `check.Files`."""
+    """The local file system, for `check_net.Files`."""
 
     def is_file(self, path: Path) -> bool:
         """See `Files.is_file`."""
@@ -64,9 +70,14 @@ def secret_problems(plan: SitePlan, env: Mapping[str, str]) -> list[str]:
             unseen.append(secret.credential)  # nobody but the service itself can look
             continue
         try:
-            resolve(secret, plan.base, env)
+            value = resolve(secret, plan.base, env)
         except ConfigError as error:
             found.append(f"{plan.path}: {where}: {error.detail} (needed to run)")
+            continue
+        if where.endswith(".key") and len(value.get_secret_value().encode()) < KEY_BYTES:
+            found.append(
+                f"{plan.path}: {where}: shorter than {KEY_BYTES} bytes; make one with: openssl rand -hex 32 (needed to run)"
+            )
     if unseen:
         found.append(f"{plan.path}: systemd credentials, only there under the unit: {', '.join(dict.fromkeys(unseen))}")
     return found
@@ -81,3 +92,12 @@ def secrets(plan: SitePlan) -> Iterator[tuple[str, Secret]]:
         for key in ("password", "token"):
             if (secret := getattr(upstream, key, None)) is not None:
                 yield f"upstream.{name}.{key}", secret
+    if plan.access.key is not None:
+        yield ACCESS_KEY, plan.access.key
+    if plan.access.sync is not None and plan.access.sync.token is not None:
+        yield "access.sync.token", plan.access.sync.token
+    if plan.commands is not None:
+        if plan.commands.password is not None:
+            yield "commands.password", plan.commands.password
+        for name, signer in plan.commands.keys.items():
+            yield f"commands.keys.{name}.key", signer.key
