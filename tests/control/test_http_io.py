@@ -9,9 +9,10 @@ import aiohttp
 import pytest
 
 from edgegw.control.health import Grade, Part, Verdict
-from edgegw.control.http import BACKLOG, MAX_CONNECTIONS, MAX_LINE_BYTES, ControlServer
+from edgegw.control.http import LIMITS, ControlServer
 from edgegw.control.metrics import Metrics
 from edgegw.errors import ConfigError
+from edgegw.httpserver import BACKLOG
 
 pytestmark = pytest.mark.enable_socket
 
@@ -128,7 +129,7 @@ async def test_a_long_request_line_is_refused():
     async with (
         running(Gateway().server()) as url,
         aiohttp.ClientSession(url) as http,
-        http.get("/" + "a" * MAX_LINE_BYTES) as reply,
+        http.get("/" + "a" * LIMITS.line_bytes) as reply,
     ):
         assert reply.status == 400
 
@@ -137,7 +138,7 @@ async def test_connections_are_bounded():
     server = Gateway().server()
     async with running(server) as url, asyncio.timeout(20):
         await server.serving.wait()
-        held = [await asyncio.open_connection(*server.address) for _ in range(MAX_CONNECTIONS)]
+        held = [await asyncio.open_connection(*server.address) for _ in range(LIMITS.connections)]
         reader, writer = await asyncio.open_connection(*server.address)
         assert await reader.read() == b""
         for _, other in (*held, (reader, writer)):
@@ -149,4 +150,4 @@ async def test_connections_are_bounded():
                 async with aiohttp.ClientSession(url) as http, http.get("/healthz") as reply:
                     assert reply.status == 200
                     break
-    assert BACKLOG < MAX_CONNECTIONS
+    assert LIMITS.connections > BACKLOG

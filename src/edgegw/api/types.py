@@ -1,0 +1,258 @@
+"""What travels through the API, as msgspec types; their JSON Schema is in the served document.
+
+Owns: names, types, bounds of requests and answers. Must not know: who fills them, routes.
+
+First paragraphs of docstrings and the descriptions of members are published.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from re import compile as regex
+from typing import Annotated, Literal
+
+from msgspec import Meta, Raw, Struct
+
+from edgegw.model import OutcomeStatus, Quality, Value
+
+ID_PATTERN = "^[A-Za-z0-9._:-]{1,64}$"
+SLUG_PATTERN = "^[a-z0-9][a-z0-9_.-]{0,63}$"
+_ID = regex(ID_PATTERN.removesuffix("$"))
+_SLUG = regex(SLUG_PATTERN.removesuffix("$"))
+
+TIMEOUT_S = 5.0
+"""Longest a command may take: the target of design section 6."""
+
+Slug = Annotated[str, Meta(pattern=SLUG_PATTERN)]
+Moment = Annotated[datetime, Meta(tz=True)]
+"""RFC 3339 with an offset."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def moment(wall_ns: int) -> datetime:
+    """Wall nanoseconds as the API says them."""
+    return _EPOCH + wall_ns // 1000 * _MICROSECOND
+
+
+def wall_ns(when: datetime) -> int:
+    """The other way; `when` has an offset."""
+    return (when - _EPOCH) // _MICROSECOND * 1000
+
+
+def is_slug(text: str) -> bool:
+    """Whether it can be the id of something here."""
+    return _SLUG.fullmatch(text) is not None
+
+
+# --- what is looked at --------------------------------------------------------------------------------------------------
+
+
+class Argument(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An argument of a command."""
+
+    type: Literal["bool", "int", "float", "str"]
+    required: bool
+    description: str = ""
+    min: float | None = None
+    max: float | None = None
+    max_length: int | None = None
+    choices: tuple[Value, ...] | None = None
+    default: Value = None
+
+
+class DeviceCommand(Struct, frozen=True):
+    """A command that a device knows."""
+
+    name: str
+    description: str = ""
+    args: Mapping[str, Argument] = {}
+
+
+class Device(Struct, frozen=True, kw_only=True):
+    """A device of the site."""
+
+    id: Slug
+    name: str
+    link: str
+    profile: str
+    labels: Mapping[str, str] = {}
+    presence: Literal["online", "offline", "unknown"]
+    since: Annotated[Moment | None, Meta(description="since when its presence is so")] = None
+    commands: tuple[DeviceCommand, ...] = ()
+
+
+class Devices(Struct, frozen=True):
+    """All devices, in the site file's order."""
+
+    devices: tuple[Device, ...]
+
+
+class Point(Struct, frozen=True, kw_only=True):
+    """The last reading of a point. A point that was never read is not there."""
+
+    name: str
+    value: Value
+    unit: str | None = None
+    quality: Quality
+    at: Moment
+    age: Annotated[float, Meta(description="seconds since it was read")]
+
+
+class Points(Struct, frozen=True):
+    """The points of a device."""
+
+    device: Slug
+    points: tuple[Point, ...]
+
+
+class Alarm(Struct, frozen=True, kw_only=True):
+    """An alarm that is raised and not cleared."""
+
+    dedup_key: str
+    rule: str
+    subject: Annotated[str, Meta(description="device id, link/<name> or gateway")]
+    title: str
+    priority: str
+    category: str
+    state: Annotated[
+        str, Meta(description="active, or clearing: its condition is gone for less than its clearing time")
+    ]
+    raised_at: Moment
+    count: int
+
+
+class Alarms(Struct, frozen=True):
+    """All alarms now."""
+
+    alarms: tuple[Alarm, ...]
+
+
+class Door(Struct, frozen=True, kw_only=True):
+    """A door now."""
+
+    id: Slug
+    name: str
+    labels: Mapping[str, str] = {}
+    groups: tuple[str, ...] = ()
+    state: Annotated[str, Meta(description="locked, unlocked (a pulse runs), open, held, forced or released")]
+    is_open: Annotated[bool | None, Meta(description="as its contact told last; null: not known")] = None
+    released: bool = False
+    released_by: Annotated[str, Meta(description="fire, or who; empty if not released")] = ""
+    confirmed: Annotated[bool, Meta(description="whether the lock confirmed the release")] = False
+    fire: bool | None = None
+    locked_out: Annotated[tuple[str, ...], Meta(description="readers that accept nothing for a while")] = ()
+    lost: tuple[str, ...] = ()
+    tampered: tuple[str, ...] = ()
+
+
+class Doors(Struct, frozen=True):
+    """All doors, in the site file's order."""
+
+    doors: tuple[Door, ...]
+
+
+class StoredEvent(Struct, frozen=True, kw_only=True):
+    """A record, as one message of the event stream."""
+
+    seq: int
+    id: str
+    lane: str
+    type: str
+    subject: str
+    time: Moment
+    synced: Annotated[bool, Meta(description="whether the clock was trusted at that time")]
+    data: Raw
+
+
+# --- what is done -------------------------------------------------------------------------------------------------------
+
+
+class CommandRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A command for a device or a door."""
+
+    id: Annotated[
+        str,
+        Meta(pattern=ID_PATTERN, description="the caller's own and never used before: a request sent twice acts once"),
+    ]
+    command: Slug
+    args: Annotated[dict[str, Value], Meta(max_length=32)] = {}
+    timeout: Annotated[float, Meta(gt=0, le=TIMEOUT_S, description="seconds until a definite outcome")] = TIMEOUT_S
+    expires_at: Annotated[
+        Moment | None, Meta(description="void after this; for requests that could be held up on their way")
+    ] = None
+
+    def __post_init__(self) -> None:
+        # msgspec's patterns, like Python's, let a line end through before their `$`.
+        if not _ID.fullmatch(self.id) or not _SLUG.fullmatch(self.command):
+            raise ValueError("a line end in a name")
+
+
+class CommandAnswer(Struct, frozen=True):
+    """How a command ended. `unknown`: sent and not confirmed; ask the device before trying again."""
+
+    id: str
+    status: OutcomeStatus
+    reason: str
+    detail: str
+    values: Annotated[Mapping[str, Value], Meta(description="what the confirmation told, by point")] = {}
+
+
+CredentialKind = Literal["card", "qr", "pin"]
+Number = Annotated[str, Meta(min_length=1, max_length=256)]
+Pin = Annotated[str, Meta(pattern="^[0-9]{4,12}$")]
+
+
+class CredentialPut(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One credential. The number is kept as a keyed hash only and is never shown again."""
+
+    number: Number
+    kind: CredentialKind = "card"
+    holder: Annotated[str, Meta(min_length=1, max_length=64)]
+    name: Annotated[str, Meta(max_length=64)] = ""
+    groups: Annotated[tuple[Slug, ...], Meta(max_length=32)] = ()
+    valid_from: Moment | None = None
+    valid_until: Moment | None = None
+    pin: Pin | None = None
+    duress_pin: Pin | None = None
+    duress: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.number.strip() or not self.holder.strip():
+            raise ValueError("a blank number or holder")
+        if any(not is_slug(group) for group in self.groups):
+            raise ValueError("a line end in a group's name")
+        if any(pin is not None and pin.endswith("\n") for pin in (self.pin, self.duress_pin)):
+            raise ValueError("a line end in a PIN")
+        if self.valid_from is not None and self.valid_until is not None and self.valid_until <= self.valid_from:
+            raise ValueError("valid_until is not after valid_from")
+
+
+class CredentialStored(Struct, frozen=True):
+    """Committed, and effective with the next decision at a door."""
+
+    created: Annotated[bool, Meta(description="false: one with this number was replaced")]
+
+
+class CredentialNumber(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which credential to revoke."""
+
+    number: Number
+    kind: CredentialKind = "card"
+
+    def __post_init__(self) -> None:
+        if not self.number.strip():
+            raise ValueError("a blank number")
+
+
+class CredentialRevoked(Struct, frozen=True):
+    """Committed, and effective with the next decision at a door."""
+
+    revoked: bool
+
+
+class CredentialSummary(Struct, frozen=True):
+    """How many credentials there are; their numbers are not kept."""
+
+    count: int
+    version: Annotated[int, Meta(description="of the last synchronisation")] = 0
