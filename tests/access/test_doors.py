@@ -492,6 +492,25 @@ def test_released_doors_are_neither_forced_nor_held() -> None:
     assert set(s.raised) == {"door/main/held"}  # someone has to close it
 
 
+def test_a_release_ends_a_held_alarm() -> None:
+    s = site()
+    s.show()
+    s.ended()
+    s.opened()
+    s.later(31)
+    assert set(s.raised) == {"door/main/held"}
+    s.operate("release")
+    assert not s.raised
+
+
+def test_an_outcome_that_comes_after_it_was_given_up_opens_no_window() -> None:
+    s = site()
+    s.show()
+    s.later(30)  # given up after 10 s, and its pulse is over
+    s.ended()
+    assert kinds(s.opened()) == {"forced": True}
+
+
 def test_guesses_at_a_released_door_do_not_count() -> None:
     s = site()
     s.operate("release")
