@@ -5,10 +5,14 @@ from collections.abc import Callable
 import pytest
 
 from edgegw.clock import ManualClock
-from edgegw.links.mqtt import MqttLink, routes
+from edgegw.errors import LinkError
+from edgegw.links.mqtt import MqttLink, matches, routes
 from edgegw.model import Instant, MqttPayload, Raw
 from edgegw.mqttio import Incoming, MqttOptions
 from edgegw.ports import AckFn
+from edgegw.profiles.acks import compile_acks
+from edgegw.profiles.decode import compile_profile
+from edgegw.profiles.loader import ProfileLibrary
 
 
 class FakeSink:
@@ -34,6 +38,14 @@ class FakeSession:
     def __init__(self) -> None:
         self.acked: list[int] = []
         self.paused = False
+        self.published: list[tuple[str, bytes]] = []
+        self.gone = False
+
+    def publish(self, topic: str, payload: bytes) -> int:
+        if self.gone:
+            raise LinkError("not-connected", "publish")
+        self.published.append((topic, payload))
+        return 1
 
     def ack(self, mid: int) -> None:
         self.acked.append(mid)
@@ -111,3 +123,71 @@ def test_an_acknowledgement_stays_with_the_connection_the_message_came_on(link: 
     ack(token)
     assert old.acked == [3]  # type: ignore[union-attr]
     assert link._session.acked == []
+
+
+# --- terminals that wait for an acknowledgement of their own
+
+EVENT = "access_device/v2/event/access"
+RECORD = '{{"serialNo":"6w8keif5g6","uuid":"{uuid}","time":1,"sign":"","data":[{{"userId":"U001","error":"ALLOW"}}]}}'
+
+
+@pytest.fixture
+def terminal(sink: FakeSink) -> MqttLink:
+    profile = ProfileLibrary().get("vguang/vf105")
+    compiled = {"gate": compile_profile(profile, "e47"), "yard": compile_profile(profile, "e48")}
+    acks = {"gate": compile_acks(profile, "e47"), "yard": compile_acks(profile, "e48")}
+    made = MqttLink(
+        "broker",
+        MqttOptions("127.0.0.1"),
+        routes((d, c.topics()) for d, c in compiled.items()),
+        sink=sink,
+        clock=ManualClock(),
+        match=matches(compiled.items()),
+        acks={device: ack for device, ack in acks.items() if ack is not None},
+    )
+    made._session = FakeSession()  # type: ignore[assignment]  # stands for a connection
+    return made
+
+
+def test_a_record_is_acknowledged_to_its_terminal_after_the_commit(terminal: MqttLink, sink: FakeSink) -> None:
+    session = terminal._session
+    terminal._message(Incoming(EVENT, RECORD.format(uuid="e48").encode(), 1, 9))
+    ((device, _, ack, token),) = sink.offered
+    assert device == "yard"
+    assert session.published == []  # type: ignore[union-attr]
+    assert ack is not None
+    ack(token)
+    answer = b'{"serialNo":"6w8keif5g6","uuid":"e48","code":"000000","time":0,"sign":"","data":{},"message":""}'
+    assert session.published == [("access_device/v2/event/e48/access_reply", answer)]  # type: ignore[union-attr]
+    assert session.acked == [9]  # type: ignore[union-attr]
+
+
+def test_a_record_at_qos_0_is_acknowledged_to_its_terminal_too(terminal: MqttLink, sink: FakeSink) -> None:
+    terminal._message(Incoming(EVENT, RECORD.format(uuid="e47").encode(), 0, 0))
+    _, _, ack, token = sink.offered[0]
+    assert ack is not None
+    ack(token)
+    assert len(terminal._session.published) == 1  # type: ignore[union-attr]
+    assert terminal._session.acked == []  # type: ignore[union-attr]
+
+
+def test_where_the_connection_is_gone_the_terminal_will_send_again(terminal: MqttLink, sink: FakeSink) -> None:
+    terminal._message(Incoming(EVENT, RECORD.format(uuid="e47").encode(), 1, 3))
+    terminal._session.gone = True  # type: ignore[union-attr]
+    _, _, ack, token = sink.offered[0]
+    assert ack is not None
+    ack(token)
+    assert terminal.errors == {"unanswered": 1}
+
+
+def test_a_strange_terminal_gets_no_acknowledgement_and_keeps_its_record(terminal: MqttLink, sink: FakeSink) -> None:
+    terminal._message(Incoming(EVENT, RECORD.format(uuid="e99").encode(), 1, 3))
+    assert sink.offered == []
+    assert terminal._session.published == []  # type: ignore[union-attr]
+    assert terminal._session.acked == [3]  # type: ignore[union-attr]
+    assert terminal.errors == {"unrouted": 1}
+
+
+def test_a_request_for_a_decision_is_not_among_the_kept_topics(terminal: MqttLink, sink: FakeSink) -> None:
+    terminal._message(Incoming("access_device/v2/event/access_online", b'{"uuid":"e47","serialNo":"1"}', 1, 3))
+    assert sink.offered == []

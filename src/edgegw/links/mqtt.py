@@ -1,11 +1,14 @@
 """The MQTT link: one persistent session with the device-side broker; acknowledged after the commit, never before.
 
-Owns: which topics are subscribed, which device a topic belongs to, and when reading stops.
+Owns: which topics are subscribed, when a message is acknowledged, to the broker and to the device, and when reading stops.
 Must not know: payloads, the store, when to connect again (the supervisor calls `run` anew).
 
 - The session is persistent and every subscription is exact, taken from the profiles' topics; QoS 1.
 - A message is acknowledged by the pipeline through `ack`, bound to the connection it came on: on a lost connection the
   acknowledgement goes nowhere and the broker sends the message again (at least once, promise 1).
+- A device that waits for an acknowledgement of its own (profiles' `acks`) gets it after the same commit, on the same connection;
+  if that is gone, the device sends its message again.
+- Live topics are not subscribed here: what a broker kept for us must not act (mqtt_live).
 - While the pipeline is full the session does not read: the broker's queue holds what we have no room for (promise 6).
 - A retained message is marked; it tells the last known state, not that the device is there now (promise 12).
 """
@@ -13,13 +16,17 @@ Must not know: payloads, the store, when to connect again (the supervisor calls 
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 from edgegw.clock import Clock
 from edgegw.errors import LinkError
+from edgegw.links.mqtt_routes import Dispatch, Matches, Routes, matches, routes
 from edgegw.model import MqttPayload
 from edgegw.mqttio import Incoming, MqttOptions, MqttSession
-from edgegw.ports import Sink
+from edgegw.ports import AckFn, Sink
+from edgegw.profiles.acks import Acks
+
+__all__ = ["MqttLink", "matches", "routes"]
 
 log = logging.getLogger(__name__)
 
@@ -32,17 +39,11 @@ SETTLE_S = 2.0
 ONLINE, OFFLINE = b"online", b"offline"
 """What stands, retained, under the will topic."""
 
-Routes = Mapping[str, Sequence[str]]
-"""Topic → the devices that read it."""
 
-
-def routes(topics: Iterable[tuple[str, Sequence[str]]]) -> dict[str, tuple[str, ...]]:
-    """Topic → devices, from (device, its exact topics)."""
-    found: dict[str, tuple[str, ...]] = {}
-    for device, names in topics:
-        for name in names:
-            found[name] = (*found.get(name, ()), device)
-    return found
+OLD = "which no device has (an old subscription?)"
+"""Left over in the broker's session from an earlier site file."""
+STRANGER = "from a device that is not in the site"
+"""On a topic that others share."""
 
 
 class MqttLink:
@@ -50,7 +51,8 @@ class MqttLink:
 
     Args:
         options: how to connect; a new session is made of it for each connection.
-        routes: topic → devices.
+        routes: topic → devices. match: how devices that share a topic are told apart.
+        acks: device → the acknowledgements it waits for.
         will_topic: where ``online`` is published, retained, after connecting and ``offline`` before leaving; None for none.
     """
 
@@ -65,12 +67,15 @@ class MqttLink:
         sink: Sink,
         clock: Clock,
         will_topic: str | None = None,
+        match: Matches | None = None,
+        acks: Mapping[str, Acks] | None = None,
     ) -> None:
         self.name = name
         self.messages = 0
         self.errors: Counter[str] = Counter()
         self._options = options
-        self._routes = routes
+        self._dispatch = Dispatch(routes, match)
+        self._acks = acks or {}
         self._sink = sink
         self._clock = clock
         self._will_topic = will_topic
@@ -113,7 +118,7 @@ class MqttLink:
 
     async def _subscribe(self, session: MqttSession) -> None:
         """Subscribe to all topics. What the broker's ACL refuses is logged and counted; the other devices work on."""
-        names = list(self._routes)
+        names = self._dispatch.topics
         refused = []
         for first in range(0, len(names), FILTERS_PER_PACKET):
             try:
@@ -135,30 +140,49 @@ class MqttLink:
     def _message(self, message: Incoming) -> None:
         self.messages += 1
         session = self._session
-        devices = self._routes.get(message.topic)
         if session is None:
             return
-        if devices is None:
-            self._unrouted(session, message)
+        devices = self._dispatch.devices(message.topic, message.payload)
+        if not devices:
+            self._unrouted(session, message, OLD if devices is None else STRANGER)
             return
         at = self._clock.now()
         raw = MqttPayload(message.topic, message.payload, message.retain)
         if len(devices) > 1:
             for device in devices[:-1]:
                 self._sink.offer(device, raw, at)
+        ack: AckFn | None = session.ack if message.qos else None
+        if self._acks:
+            ack = self._with_answers(session, message, devices, ack)
         # batches commit in order: when the last device's is committed, so are those before
-        self._sink.offer(devices[-1], raw, at, session.ack if message.qos else None, message.mid)
+        self._sink.offer(devices[-1], raw, at, ack, message.mid)
         if self._sink.full:
             session.pause_reading()
             self._sink.when_room(session.resume_reading)
 
-    def _unrouted(self, session: MqttSession, message: Incoming) -> None:
-        """A topic no device has: left over in the broker's session from an earlier site file. Counted, told once."""
+    def _with_answers(
+        self, session: MqttSession, message: Incoming, devices: tuple[str, ...], ack: AckFn | None
+    ) -> AckFn | None:
+        """The acknowledgement with those the devices wait for; made now, so that the message need not be kept."""
+        found = (self._acks[device].of(message.topic, message.payload) for device in devices if device in self._acks)
+        answers = [answer for answer in found if answer is not None]
+        if not answers:
+            return ack
+
+        def committed(token: int) -> None:
+            for topic, payload in answers:
+                try:
+                    session.publish(topic, payload)
+                except LinkError:
+                    self.errors["unanswered"] += 1  # the device sends its message again
+            if ack is not None:
+                ack(token)
+
+        return committed
+
+    def _unrouted(self, session: MqttSession, message: Incoming, why: str) -> None:
+        """A message of no device. Counted, told once; a device gets no acknowledgement of its own and keeps what it has."""
         if not self.errors["unrouted"]:
-            log.warning(
-                "link %s: message on %s, which no device has (an old subscription?); further ones are counted",
-                self.name,
-                message.topic,
-            )
+            log.warning("link %s: message on %s, %s; further ones are counted", self.name, message.topic, why)
         self.errors["unrouted"] += 1
         session.ack(message.mid)
