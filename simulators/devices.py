@@ -91,6 +91,33 @@ class WaveshareRelay(Slave):
             raise Refused(ILLEGAL_ADDRESS)
 
 
+class OddRelay(Slave):
+    """A cheap relay board whose coils are switched on by FC05 0100, or by FC06 1 to the register of the same address."""
+
+    ON = 0x0100
+
+    def __init__(self, unit: int, channels: int = 4) -> None:
+        super().__init__(unit)
+        self.fill("coil", range(channels))
+        self.fill("holding", range(channels))
+
+    def on(self, channel: int) -> bool:
+        """Whether the relay has pulled."""
+        return bool(self.read("coil", channel))
+
+    def write_coil(self, address: int, value: int) -> None:
+        """FC05 with the device's own value."""
+        if value not in {0, self.ON}:
+            raise Refused(ILLEGAL_VALUE)
+        self.write("coil", address, int(value == self.ON))
+
+    def write(self, table: str, address: int, value: int) -> None:
+        """The register moves the relay, too."""
+        super().write(table, address, value)
+        if table == "holding":
+            self.set_int("coil", address, int(value == 1))
+
+
 class Adam6060(Slave):
     """Advantech ADAM-6060: coils 0–5 inputs, 16–21 relays; 32-bit counters of the inputs in holding 0–11, low word first."""
 

@@ -6,6 +6,7 @@ checked against it.
 """
 
 import struct
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Literal
@@ -19,6 +20,7 @@ ILLEGAL_FUNCTION, ILLEGAL_ADDRESS, ILLEGAL_VALUE = 1, 2, 3
 _TABLES = {1: "coil", 2: "discrete", 3: "holding", 4: "input"}
 _MOST = {1: 2000, 2: 2000, 3: 125, 4: 125}
 COIL_ON = 0xFF00
+WRITES_KEPT = 1000
 
 
 @dataclass
@@ -58,13 +60,18 @@ class Refused(Exception):  # noqa: N818  (a device exception, not a programming 
 
 @dataclass
 class Slave:
-    """One unit and its four tables. An address that is not in its table is refused with code 2, as real devices do."""
+    """One unit and its four tables. An address that is not in its table is refused with code 2, as real devices do.
+
+    Attributes:
+        requests: requests that reached it. writes: PDUs of the writes it carried out, the last `WRITES_KEPT`.
+    """
 
     unit: int
     tables: dict[str, dict[int, Cell]] = field(default_factory=dict)
     turnaround: float = 0.0
     fault: Fault | None = None
     requests: int = 0
+    writes: deque[bytes] = field(default_factory=lambda: deque(maxlen=WRITES_KEPT))
 
     def fill(self, table: str, addresses: Iterable[int], value: int = 0) -> None:
         """Give addresses a value that have none yet."""
@@ -129,10 +136,10 @@ class Slave:
         try:
             if function in _TABLES:
                 return self._read(function, request)
-            if function in {5, 6}:
-                return self._write_one(function, request)
-            if function in {15, 16}:
-                return self._write_many(function, request)
+            if function in {5, 6, 15, 16}:
+                answer = (self._write_one if function <= 6 else self._write_many)(function, request)
+                self.writes.append(request)
+                return answer
             return bytes((function | 0x80, ILLEGAL_FUNCTION))
         except Refused as refused:
             return bytes((function | 0x80, refused.code))

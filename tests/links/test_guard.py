@@ -10,7 +10,7 @@ from edgegw.codec.modbus import seal
 from edgegw.links.guard import Expected, RtuGuard, TcpGuard
 
 SDM_REPLY = bytes.fromhex("010404436633341B38")  # captured: 230.2 V
-SDM = Expected(unit=1, function=4, bytes=4)
+SDM = Expected(unit=1, function=4, size=4)
 
 
 def reply(unit, function, data):

@@ -5,8 +5,9 @@ import sys
 
 import pytest
 
+from edgegw.config.lines import line_of
 from edgegw.config.schema import ModbusRtuLink, ModbusRtuTcpLink, ModbusTcpLink
-from edgegw.links.modbus import Line, unit_plan
+from edgegw.links.modbus import unit_plan
 from edgegw.links.schedule import Poll
 from edgegw.profiles.schema import Profile
 
@@ -41,7 +42,7 @@ def test_a_profiles_plan_becomes_the_units():
     ids=["rtu", "rtu over tcp", "tcp"],
 )
 def test_each_kind_of_line_has_its_silence_and_its_way_out(config, rtu, gap_ms, late_s, reopen_after):
-    line = Line.of(config)
+    line = line_of(config)
     assert line.gap_s * 1e3 == pytest.approx(gap_ms, abs=0.001)
     assert (line.rtu, line.late_s, line.reopen_after) == (rtu, late_s, reopen_after)
 

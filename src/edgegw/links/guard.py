@@ -4,28 +4,45 @@ Owns: what a valid reply to the present request looks like on the wire, for RTU 
 Must not know: how bytes are read, who asked, what comes next.
 
 It stands between the port and pymodbus, whose RTU framer takes any well-formed frame of the right unit as the answer. Here the
-unit, the function code, the byte count and the checksum (TCP: the transaction id too) must all be the request's. Only the
-whole matching frame is handed on; before that, nothing.
+unit, the function code, the byte count and the checksum (TCP: the transaction id too) must all be the request's; of a write's
+reply every byte, for it repeats what was written. Only the whole matching frame is handed on; before that, nothing.
+
+What no guard can tell is a late reply to an earlier, equal request: asking for life first keeps those apart (orders, schedule).
 """
 
 from msgspec import Struct
 
-from edgegw.codec.modbus import crc16
+from edgegw.codec.modbus import READ_FUNCTIONS, WRITE_FUNCTIONS, crc16
 
 EXCEPTION = 0x80
 """Bit in the function code that marks a device exception."""
 
 EXCEPTION_BYTES = 5
-_WRITE_FUNCTIONS = frozenset({5, 6, 15, 16})
-_READ_FUNCTIONS = frozenset({1, 2, 3, 4})
+_READS = frozenset(READ_FUNCTIONS.values())
 
 
 class Expected(Struct, frozen=True):
-    """The reply being waited for. `bytes`: its byte count field."""
+    """The reply being waited for.
+
+    Attributes:
+        size: its byte count field, if it answers a read.
+        echo: the four bytes after the function code, if it answers a write.
+    """
 
     unit: int
     function: int
-    bytes: int
+    size: int = 0
+    echo: bytes = b""
+
+    @property
+    def head(self) -> bytes:
+        """All that is known of it beforehand, from the unit on."""
+        return bytes((self.unit, self.function)) + (self.echo or bytes((self.size,)))
+
+    @property
+    def length(self) -> int:
+        """Bytes from the unit to the end of the data, without a checksum."""
+        return 6 if self.echo else 3 + self.size
 
 
 class RtuGuard:
@@ -36,11 +53,13 @@ class RtuGuard:
         self.stray = False
         self.matched = False
         self._expected: Expected | None = None
+        self._head = b""
         self._seen = 0
 
     def expect(self, expected: Expected) -> None:
         """A request goes out now."""
         self._expected = expected
+        self._head = expected.head
         self._seen = 0
         self.stray = self.matched = False
 
@@ -78,10 +97,10 @@ class RtuGuard:
         want = self._expected
         if want is None:
             return False
-        whole = data[at : at + 3] == bytes((want.unit, want.function, want.bytes)) and len(data) - at < want.bytes + 5
-        if whole:
+        begun = data.startswith(self._head, at) and len(data) - at < want.length + 2
+        if begun:
             self.stray = True
-        return whole
+        return begun
 
     def _matches(self, frame: bytes) -> bool:
         want = self._expected
@@ -89,7 +108,7 @@ class RtuGuard:
             return False
         if frame[1] == want.function | EXCEPTION:
             return True
-        return frame[1] == want.function and frame[2] == want.bytes
+        return frame.startswith(self._head) and len(frame) == want.length + 2
 
 
 def _frame_at(data: bytes, at: int) -> bytes:
@@ -99,9 +118,9 @@ def _frame_at(data: bytes, at: int) -> bytes:
     function = data[at + 1]
     if function & EXCEPTION:
         length = EXCEPTION_BYTES
-    elif function in _READ_FUNCTIONS:
+    elif function in _READS:
         length = 5 + data[at + 2]
-    elif function in _WRITE_FUNCTIONS:
+    elif function in WRITE_FUNCTIONS:
         length = 8
     else:
         return b""
@@ -139,9 +158,9 @@ class TcpGuard:
         if want is None or not self._transaction:
             self.late += _is_header(data)
             return b""
-        data_header = self._transaction + bytes((0, 0, 0, want.bytes + 3, want.unit, want.function, want.bytes))
+        data_header = self._transaction + bytes((0, 0, 0, want.length)) + want.head
         fault_header = self._transaction + bytes((0, 0, 0, 3, want.unit, want.function | EXCEPTION))
-        for header, length in ((data_header, 9 + want.bytes), (fault_header, 9)):
+        for header, length in ((data_header, 6 + want.length), (fault_header, 9)):
             at = data.find(header)
             if at >= 0 and len(data) - at >= length:
                 self.late += at > 0
