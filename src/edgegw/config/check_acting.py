@@ -108,11 +108,19 @@ class ActingChecks:
         if spec is None:
             return
         self._there.args(at, action.command, spec, action.args)
-        if doors := self._protected.get((action.device, action.command)):
+        doors = self._protected.get((action.device, action.command))
+        if doors and spec.point is not None:
             self._findings.error(
                 (*at, "command"),
-                f"{action.command} moves, or may move, the lock of door {doors[0]!r}; write release: [{doors[0]}], which is kept "
-                "until somebody relocks, instead",
+                f"{action.command} moves the lock of door {doors[0]!r}; write release: [{doors[0]}] instead, which is kept until "
+                "somebody relocks",
+            )
+        elif doors:
+            type_ = self._there.devices[action.device].profile
+            self._findings.error(
+                (*at, "command"),
+                f"{type_} does not say what {action.command} moves, so it may be the lock of door {doors[0]!r}; "
+                "add `moves` to it there, or write release",
             )
 
     # --- commands -------------------------------------------------------------------------------------------------

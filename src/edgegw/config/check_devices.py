@@ -147,8 +147,10 @@ class DeviceChecks:
         if len(max(topics, key=len).encode()) > MAX_TOPIC_BYTES:
             self._findings.error(at, f"the topic would be longer than {MAX_TOPIC_BYTES} bytes")
             return
-        # Two devices may share one topic (two profiles that read different halves of one box), but not all of them.
-        first = self._topics.setdefault((device.link, topics), id_)
+        # Two devices may share one topic (two profiles that read different halves of one box), but not all of them, unless the
+        # messages say whose they are.
+        shared = (address,) if profile.mqtt.match is not None else ()
+        first = self._topics.setdefault((device.link, topics + shared), id_)
         if first != id_:
             self._findings.error(
                 at,

@@ -28,6 +28,7 @@ class DoorChecks:
         self._there = there
         self._readers: dict[tuple[str, str], str] = {}
         self._bolts: dict[tuple[str, str | None, str], str] = {}
+        self._told: set[tuple[str, str]] = set()
 
     def all(self, doors: Mapping[str, Door]) -> None:
         """Check all doors, in the order of the file."""
@@ -78,10 +79,15 @@ class DoorChecks:
                 f"{reader.point} is polled: its register keeps the last card, and every poll would open the door again; "
                 "take a reader that tells by itself",
             )
+        if not point.secret:
+            self._findings.error(
+                (*at, "point"),
+                f"{reader.point} would be recorded whole; write `secret: true` at it in {self._type(reader.device)}",
+            )
         first = self._readers.setdefault((reader.device, reader.point), door)
         if first != door:
             self._findings.error(
-                at, f"this reader is already door {first!r}'s (line {self._line(first)}); one card would open both"
+                at, f"this is already a reader of door {first!r} (line {self._line(first)}); one card would open both"
             )
 
     def _live(self, loc: Loc, device: str, point: str, profile: Profile, what: str) -> None:
@@ -91,11 +97,10 @@ class DoorChecks:
             return
         topic = read.topic or profile.mqtt.topic
         if topic not in profile.mqtt.live:
-            type_ = self._there.devices[device].profile
             self._findings.error(
                 loc,
-                f"topic {topic!r} is not under mqtt.live in {type_}: a {what} the broker kept while the gateway was away would "
-                "open the door later; list the topic there",
+                f"topic {topic!r} is not under mqtt.live in {self._type(device)}: a {what} the broker kept while the gateway was "
+                "away would open the door later; list the topic there",
             )
 
     def _required(self, name: str, door: Door) -> None:
@@ -157,12 +162,12 @@ class DoorChecks:
         elif "pulse" in door.model_fields_set:
             why = f"args has {PULSE_ARG} already" if PULSE_ARG in ref.args else f"it has no argument {PULSE_ARG}"
             self._findings.warn(
-                ("doors", name, "pulse"), f"has no effect on {ref.command}: {why}; the lock's own time counts"
+                ("doors", name, "pulse"), f"pulse has no effect on {ref.command}: {why}; the lock's own time counts"
             )
         self._there.args(at, ref.command, spec, ref.args, given=given)
         if not spec.timed:
             profile = self._there.profile_of(door.lock.device)
-            type_ = self._there.devices[door.lock.device].profile
+            type_ = self._type(door.lock.device)
             timed = [n for n, s in profile.commands.items() if s.timed] if profile is not None else []
             hint = (
                 f"timed commands of {type_}: {', '.join(timed[:8])}"
@@ -201,8 +206,8 @@ class DoorChecks:
                 if profile is not None and value[1:] not in profile.points and not optional:
                     self._findings.error(
                         (*at, "args", arg),
-                        f"{value} is the asking message's {value[1:]!r}, and {self._there.devices[device].profile}, which "
-                        f"reads at this door, has no such point",
+                        f"{value} is a point of the message that asks, and {self._type(device)}, which reads at this door, "
+                        "has none of this name",
                     )
             if not door.readers:
                 self._findings.error(
@@ -227,11 +232,12 @@ class DoorChecks:
         # What the profile does not tell is told apart by the command and its arguments.
         how = "" if spec.point is not None else f"{ref.command} {sorted(ref.args.items())}"
         first = self._bolts.setdefault((device, spec.point, how), door)
-        if first != door:
+        if first != door and (first, door) not in self._told:
+            self._told.add((first, door))
             what = f"{spec.point} of {device}" if spec.point is not None else f"{ref.command} of {device}"
             self._findings.error(
                 (*at, "command"),
-                f"{what} is already door {first!r}'s lock (line {self._line(first)}); who may pass one would open both",
+                f"{what} is already the lock of door {first!r} (line {self._line(first)}); who may pass one would open both",
             )
 
     # --- the rest -------------------------------------------------------------------------------------------------
@@ -241,7 +247,7 @@ class DoorChecks:
         if door.contact is not None:
             self._there.is_value((*at, "contact"), door.contact)
         elif "held_open" in door.model_fields_set:
-            self._findings.warn((*at, "held_open"), "has no effect without a contact", key=True)
+            self._findings.warn((*at, "held_open"), "held_open has no effect without a contact", key=True)
         if door.exit is not None and self._there.is_value((*at, "exit"), door.exit):
             profile = self._there.profile_of(door.exit.device)
             if profile is not None:
@@ -284,6 +290,9 @@ class DoorChecks:
                         ("doors", names[0], "anti_passback", "area"),
                         f"no door of area {area!r} has a reader with direction: {missing}, so nobody ever {what}",
                     )
+
+    def _type(self, device: str) -> str:
+        return self._there.devices[device].profile
 
     def _line(self, door: str) -> int:
         return self._findings.line(("doors", door))
