@@ -27,8 +27,9 @@ MIB = 1024 * 1024
 
 @click.command(short_help="Check a site file and say what would run.")
 @click.argument("site", type=click.Path(path_type=Path))
+@click.option("--linkages", is_flag=True, help="Say what each linkage would do instead.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, of the errors too.")
-def check(site: Path, as_json: bool) -> int:
+def check(site: Path, linkages: bool, as_json: bool) -> int:
     """Check the site file SITE with its profiles, and say what would run. Nothing is opened.
 
     Exits 0 if it could run, 2 if not; warnings do not change that.
@@ -44,6 +45,12 @@ def check(site: Path, as_json: bool) -> int:
             json.dumps({"ok": False, "site": str(site), "errors": error.detail.splitlines()}, ensure_ascii=False)
         )
         return 2
+    if linkages:
+        from edgegw.cli import linkages as dry
+
+        listed = dry.linkages(plan)
+        click.echo(json.dumps(listed, ensure_ascii=False) if as_json else dry.text(listed))
+        return 0
     told = summary(plan)
     told["warnings"] += secret_problems(plan, os.environ)
     click.echo(json.dumps(told, ensure_ascii=False) if as_json else text(told))
