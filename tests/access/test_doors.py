@@ -511,6 +511,16 @@ def test_an_outcome_that_comes_after_it_was_given_up_opens_no_window() -> None:
     assert kinds(s.opened()) == {"forced": True}
 
 
+@pytest.mark.parametrize("status", list(OutcomeStatus))
+@pytest.mark.parametrize("act", ["unlock", "release", "relock"])
+def test_an_outcome_nobody_waits_for_changes_nothing(act: str, status: OutcomeStatus) -> None:
+    s = site()
+    step = s.ended(act, status)
+    assert (step.act, step.states, s.state()) == (None, (), "locked")
+    assert not s.core.view("main", s.now).confirmed
+    assert kinds(s.opened())["forced"]
+
+
 def test_guesses_at_a_released_door_do_not_count() -> None:
     s = site()
     s.operate("release")
