@@ -6,6 +6,8 @@ Must not know: what an order means, who gives it (commands), what a request says
 - Clean session, no expiry, an id of its own: nothing queued while the gateway was away is ever delivered here. What a broker
   retained is not asked for, and dropped where it comes all the same (promise 8).
 - An order is published once, never retained, with a message expiry (MQTT 5) of the time it has left: no broker keeps it.
+- Where a profile names neither a reply nor a point, and publishes at QoS 1, the broker's PUBACK is all the confirmation there is;
+  one that says that nobody has subscribed is a failure.
 - While the pipeline is full, live messages are dropped and counted: an answer after the deadline is worth nothing, and the
   answers to orders must be read on. The devices doors depend on are offered to a sink that is never full.
 """
@@ -225,8 +227,8 @@ class MqttLive:
             except LinkError as error:
                 return Outcome(FAILED, "busy" if error.reason == "window-full" else "link-down", error.detail)
             self.orders += 1
-            if waiting is None and not mid:
-                return Outcome(DONE, "sent")
+            if waiting is None and (not mid or outgoing.expect is not None):
+                return Outcome(DONE, "sent")  # at once: from here on the point that confirms it is listened to
             if mid:
                 self._pubacks[mid] = future
             async with asyncio.timeout(left_ns / NS):
@@ -255,7 +257,7 @@ class MqttLive:
         elif code >= 0x80:
             future.set_result(Outcome(FAILED, "refused", f"the broker refused the publish (reason code {code:#x})"))
         elif not any(one.outcome is future for waiting in self._waiting.values() for one in waiting):
-            future.set_result(Outcome(DONE, "sent"))
+            future.set_result(Outcome(DONE, detail="the broker passes it on"))
 
     def _answer(self, message: Incoming) -> None:
         """Give a message to the order it answers."""

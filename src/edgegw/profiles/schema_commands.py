@@ -103,6 +103,7 @@ class MqttCommand(Strict):
             In a payload that is JSON an argument stands for its JSON text (``{"on":{on}}`` becomes ``{"on":true}``), inside
             quotes for the text alone, escaped.
         qos: 0 unless the device needs 1: a broker keeps QoS 1 for a device that is away, and a late unlock is worse than none.
+            At 1, without `reply` and `confirm`, the broker's word that it passes it on is all the confirmation there is.
     """
 
     topic: str
