@@ -1,0 +1,194 @@
+"""Worst-case responses: the words, and how the parts of a response add up (docs/response.md derives the formulas).
+
+Owns: what a line's load consists of, what is assumed of people, faults and the disk, the three paths of section 6 of the design.
+Must not know: the site file (app.bound makes loads of it), clocks, who prints. One half-duplex line is `bound_line`'s.
+
+Everything is in seconds. A bound is the sum of its parts; None stands for a response without one (the line is overloaded).
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+from msgspec import Struct
+
+from edgegw.codec.line import Line
+
+AGAIN_S = 5.0
+"""A door, or whoever commands a device, gives the next order no sooner than this after the outcome of the last: an unlocked door
+stays open about as long, and an issuer waits for the answer."""
+
+FAULTS = 2
+"""Other units of a line that fail, flap or refuse in the time of one response. Any number may be dead for longer: their breakers
+are open, and they cost only their share of probes."""
+
+COMMANDS_AT_ONCE = 2
+"""Commands of one device under way at once: one more than the one in question. A linkage that gives more raises it."""
+
+COMMITS = 2
+"""A record waits for the commit under way and is in the next (store.writer)."""
+
+MESSAGES = 2
+"""So does an event on its way upstream: it waits for the batch under way and is in the next."""
+
+Path = Literal["door", "command", "event"]
+
+
+class Timed(Struct, frozen=True):
+    """How long one kind of transaction may last (codec.line): until its end is known, until the next may begin after an answer,
+    and without one."""
+
+    told_s: float
+    answered_s: float
+    unanswered_s: float
+
+    @classmethod
+    def of(
+        cls, line: Line, function: int, count: int, timeout_s: float, turnaround_s: float, *, ambiguous: bool = False
+    ) -> "Timed":
+        """A transaction of a device; `ambiguous`: a probe that is followed by the late guard even when it was answered."""
+        return cls(
+            line.told_s(function, count, timeout_s),
+            line.answered_s(function, count, timeout_s, turnaround_s, ambiguous=ambiguous),
+            line.unanswered_s(function, count, timeout_s, turnaround_s),
+        )
+
+
+class OrderLoad(Struct, frozen=True):
+    """A command as its line sees it.
+
+    Attributes:
+        name: the command's.
+        readback: None where the write's answer is the confirmation.
+        settle_s: from the write's answer to the first read-back; within_s: to the last one's begin.
+    """
+
+    name: str
+    write: Timed
+    readback: Timed | None = None
+    settle_s: float = 0.0
+    within_s: float = 0.0
+
+
+class BlockLoad(Struct, frozen=True):
+    """A block that is polled. `alarm`: it goes before those that are not."""
+
+    name: str
+    read: Timed
+    period_s: float
+    alarm: bool
+
+
+class UnitLoad(Struct, frozen=True):
+    """A device on the line."""
+
+    device: str
+    probe: Timed
+    blocks: tuple[BlockLoad, ...] = ()
+
+
+class TurnLoad(Struct, frozen=True):
+    """Orders of which only one at a time is given to the line (commands.turns): those of one device.
+
+    Attributes:
+        doors: door → the orders it may give its lock.
+        commands: all other commands.
+        at_once: how many commands may be under way.
+    """
+
+    device: str
+    doors: tuple[tuple[str, tuple[OrderLoad, ...]], ...] = ()
+    commands: tuple[OrderLoad, ...] = ()
+    at_once: int = COMMANDS_AT_ONCE
+
+
+class LineLoad(Struct, frozen=True):
+    """All that may be on a line. `recover_s`: see codec.line.
+
+    `probe_share`: most of the line's time that probes of dead units take.
+    """
+
+    name: str
+    recover_s: float
+    probe_share: float
+    units: tuple[UnitLoad, ...]
+    turns: tuple[TurnLoad, ...]
+
+
+class Part(Struct, frozen=True):
+    """A part of a response. `what`: ``commit``, ``in-flight``, ``queue`` …; `detail`: for people."""
+
+    what: str
+    seconds: float
+    detail: str
+
+
+Parts = tuple[Part, ...]
+
+
+class Bound(Struct, frozen=True):
+    """The worst-case response of a device or door on a path.
+
+    Attributes:
+        id: of the device or door. `target_s`: what it is held to.
+        parts: None if there is no bound.
+        about: which command, which block.
+        accepted: the site file accepts that it is above its target.
+        advice: what would make it smaller.
+    """
+
+    path: Path
+    id: str
+    target_s: float
+    parts: Parts | None
+    about: str = ""
+    accepted: bool = False
+    advice: str = ""
+
+    @property
+    def seconds(self) -> float:
+        """The bound; infinite if there is none."""
+        return float("inf") if self.parts is None else total(self.parts)
+
+    @property
+    def met(self) -> bool:
+        """Whether it is within its target."""
+        return self.seconds <= self.target_s
+
+    @property
+    def dominant(self) -> Part | None:
+        """The largest part, equal ones added up."""
+        return max(merged(self.parts or ()), key=lambda part: part.seconds, default=None)
+
+
+def total(parts: Iterable[Part]) -> float:
+    """The sum."""
+    return sum(part.seconds for part in parts)
+
+
+def merged(parts: Iterable[Part]) -> Parts:
+    """Parts of one kind as one, in the order of their first; the detail of the largest."""
+    found: dict[str, Part] = {}
+    for part in parts:
+        before = found.get(part.what)
+        if before is None:
+            found[part.what] = part
+        else:
+            detail = part.detail if part.seconds > before.seconds else before.detail
+            found[part.what] = Part(part.what, before.seconds + part.seconds, detail)
+    return tuple(found.values())
+
+
+def orders_in(seconds: float) -> int:
+    """Orders of one giver that fall into so many seconds (see `AGAIN_S`)."""
+    return 1 + int(seconds / AGAIN_S)
+
+
+def commit(commit_s: float, at_most_s: float = float("inf"), what: str = "commit") -> Part:
+    """Waiting for one's record (see `COMMITS`)."""
+    seconds = min(COMMITS * commit_s, at_most_s)
+    return Part(what, seconds, "the commit under way and one's own" if seconds < at_most_s else "access.audit_wait")
+
+
+def worst(bounds: Sequence[Bound]) -> list[Bound]:
+    """By how much they exceed their target, or come near it; ties by id."""
+    return sorted(bounds, key=lambda bound: (-bound.seconds / bound.target_s, bound.path, bound.id))
