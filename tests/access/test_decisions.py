@@ -590,6 +590,27 @@ def test_without_a_contact_the_lock_s_word_counts() -> None:
     assert site.core.inside("garage") == 1
 
 
+def test_a_contact_that_never_told_anything_does_not_keep_people_outside() -> None:
+    site = Site(door(passback=HARD), settled=False)
+    site.person()
+    site.show()
+    site.ended(status=DONE)
+    assert site.core.inside("garage") == 1
+
+
+def test_who_was_granted_in_vain_is_not_carried_in_by_a_later_opening() -> None:
+    site = one(passback=HARD)
+    site.person()
+    site.person("bert", OTHER)
+    site.show()
+    site.ended(status=FAILED)
+    site.show(OTHER)
+    site.ended()
+    site.opened()
+    assert site.core.inside("garage") == 1
+    assert site.reason() == "card"
+
+
 def test_through_an_open_door_one_passes_at_once() -> None:
     site = one(passback=HARD)
     site.person()

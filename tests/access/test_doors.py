@@ -177,6 +177,16 @@ def test_another_grant_through_the_open_door_starts_the_time_anew() -> None:
     assert set(s.raised) == {"door/main/held"}
 
 
+def test_a_polled_contact_does_not_start_the_time_anew() -> None:
+    s = site()
+    s.show()
+    s.ended()
+    for _ in range(30):
+        s.opened()
+        s.later(1)
+    assert set(s.raised) == {"door/main/held"}
+
+
 def test_held_is_said_even_when_the_tick_comes_late() -> None:
     s = site()
     s.show()
@@ -299,7 +309,9 @@ def test_fire_releases_at_once_and_stays_until_relocked_by_hand() -> None:
     assert s.state() == "released"  # until the lock confirmed it
     s.ended("relock")
     assert s.state() == "locked"
+    assert not s.core.view("main", s.now).confirmed
     assert s.stored["door"] == {}
+    s.later(100)  # it is closed: nothing is held
     assert not s.raised
 
 
@@ -348,6 +360,70 @@ def test_a_restart_keeps_the_latch_and_acts_nothing() -> None:
     assert s.operate("relock").act is None  # it burnt when we went down, and nobody said that it does not
     s.fire(active=False)
     assert s.operate("relock").act == "relock"
+
+
+def test_what_the_fire_input_told_last_is_kept_with_the_latch() -> None:
+    s = site()
+    s.fire()
+    s.ended("release")
+    s.fire(active=False)
+    assert s.fire(active=False).states == ()
+    s.start()
+    assert s.operate("relock").act == "relock"
+    t = site()
+    t.operate("release")
+    t.ended("release")
+    t.start()
+    t.fire(fresh=False)
+    t.start()
+    assert t.operate("relock").act is None
+
+
+def test_after_a_restart_a_grant_says_an_unconfirmed_release_again() -> None:
+    s = site()
+    s.operate("release")
+    s.ended("release")
+    s.start()
+    assert s.show("999").act == "refuse"
+    assert s.show().act == "release"
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes"), [("forced", {"has_contact": False}), ("fire-unconfirmed", {"has_fire": False})]
+)
+def test_an_alarm_of_a_part_that_was_taken_away_ends_with_the_start(kind: str, changes: dict[str, bool]) -> None:
+    s = Site(door(has_fire=True))
+    (s.opened if kind == "forced" else lambda: s.fire(fresh=False))()
+    assert set(s.raised) == {f"door/main/{kind}"}
+    s.specs = (door(**{"has_fire": True, **changes}),)
+    s.start()
+    s.later(0)
+    assert not s.raised
+
+
+def test_alarms_about_the_contact_end_where_the_start_finds_a_release() -> None:
+    s = site()
+    s.show()
+    s.ended()
+    s.opened()
+    s.later(31)
+    (step,) = [s.core.operate("main", "release", "duty", s.now)]
+    s.stored["door"] = {change.key: change.value for change in step.states if change.value is not None}
+    s.start()
+    assert set(s.raised) == {"door/main/held"}
+    s.later(0)
+    assert not s.raised
+
+
+def test_an_unlock_that_may_have_come_through_after_a_release_puts_it_in_doubt() -> None:
+    s = site()
+    s.show()
+    s.fire()
+    s.ended("release")
+    s.later(9.9)
+    assert s.fire().act is None
+    s.later(0.1)  # the unlock's outcome never came
+    assert s.fire().act == "release"
 
 
 def test_an_old_fire_reading_moves_nothing_but_keeps_the_door_from_being_relocked() -> None:

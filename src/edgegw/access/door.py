@@ -164,8 +164,7 @@ class Door:
         self._retry_ns = now.mono_ns + RETRY_NS
         self._held_at_ns = None
         self._keep(notes)
-        self.told.tell(notes, "forced", {}, active=False)
-        self.told.tell(notes, "held", {}, active=False)
+        self._tell_no_opening(notes)
         self._tell_release(notes)
         return self.window_ns if now.mono_ns < self.window_ns else None
 
@@ -196,9 +195,7 @@ class Door:
             return "nothing", ()  # given up already
         self._unlocking_ns = None
         if status not in MAYBE_SENT:
-            if now.mono_ns >= self.window_ns:
-                self._pending = []
-            return "nothing", ()
+            return "nothing", ()  # whoever waited to pass is dropped by `settle`, unless an earlier pulse still runs
         self._pulse_ns = now.mono_ns + self.spec.pulse_ns
         self.window_ns = max(self.window_ns, self._pulse_ns + self.spec.grace_ns)
         passed = () if self._sees_opening else self._passed()
@@ -234,8 +231,7 @@ class Door:
         return "relocked"
 
     def _unlatch(self, notes: Notes) -> None:
-        self.latch = None
-        self.confirmed = False
+        self.latch, self.confirmed = None, False
         self._keep(notes)
         self._tell_release(notes)
 
@@ -249,6 +245,10 @@ class Door:
             self.told.tell(notes, "fire-release", {"cause": latch.cause, "by": latch.by}, active=True)
         else:
             self.told.tell(notes, "fire-release", {}, active=False)
+
+    def _tell_no_opening(self, notes: Notes) -> None:
+        self.told.tell(notes, "forced", {}, active=False)
+        self.told.tell(notes, "held", {}, active=False)
 
     # --- the contact -----------------------------------------------------------------------------------------------
 
@@ -266,8 +266,7 @@ class Door:
         self.is_open, self._contact_fresh = is_open, True
         if not is_open:
             self._held_at_ns = None
-            self.told.tell(notes, "forced", {}, active=False)
-            self.told.tell(notes, "held", {}, active=False)
+            self._tell_no_opening(notes)
             return ()
         if before is True and not first:
             return ()
@@ -314,8 +313,7 @@ class Door:
         """Once after a start: say what is known, so that alarms raised before it end or go on."""
         self._tell_release(notes)
         if self.latch is not None or not self.spec.has_contact:
-            self.told.tell(notes, "forced", {}, active=False)
-            self.told.tell(notes, "held", {}, active=False)
+            self._tell_no_opening(notes)
         if not self.spec.has_fire:
             self.told.tell(notes, "fire-unconfirmed", {}, active=False)
 
