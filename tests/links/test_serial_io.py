@@ -10,7 +10,9 @@ from edgegw.errors import LinkError
 from edgegw.links.backoff import Backoff
 from edgegw.links.serial import SerialLink
 from edgegw.links.supervisor import Supervisor
-from edgegw.model import Frame
+from edgegw.model import Frame, OrderLane
+from edgegw.ports import Order
+from edgegw.profiles.encode import MqttPublish, SerialWrite
 from edgegw.profiles.schema import SerialSection
 from simulators.line import PtyLine
 from simulators.serial_devices import EmBinaryReader, Gm65, Rdm6300, em_frame, rdm6300_frame
@@ -182,3 +184,41 @@ async def test_a_socket_port_is_read_and_its_end_is_a_lost_link(sink, running):
         await task
     assert caught.value.reason == "lost"
     server.close()
+
+
+def order(data=b"\x55\xaa\x04\x01", *, seconds=2.0):
+    deadline = SystemClock().now().mono_ns + round(seconds * 1e9)
+    return Order("c1", "reader1", SerialWrite(data), OrderLane.COMMAND, deadline)
+
+
+async def test_an_order_is_written_and_the_line_goes_on_being_read(sink, running, started):
+    device = await started(Asked())
+    device.silent = True
+    made = link(device.path, sink, SCANNER)
+    await opened(made, running)
+    assert made.down("reader1") is None
+    outcome = await made.carry_out(order())
+    assert (outcome.status, outcome.reason) == ("done", "sent")
+    device.send(b"CODE\r")
+    await sink.until(lambda: sink.offered)
+    assert b"".join(device.requests) == b"\x55\xaa\x04\x01"
+    assert (frames(sink), made.orders) == ([b"CODE"], 1)
+
+
+async def test_an_order_without_a_port_or_time_is_not_written(sink, started):
+    device = await started(Asked())
+    made = link(device.path, sink, SCANNER)
+    assert made.down("reader1") == "link-down"
+    outcome = await made.carry_out(order())
+    assert (outcome.status, outcome.reason) == ("failed", "link-down")
+    task = await opened(made, asyncio.create_task)
+    outcome = await made.carry_out(order(seconds=0))
+    assert (outcome.status, outcome.reason) == ("expired", "deadline")
+    device.unplug()
+    with pytest.raises(LinkError):
+        await task
+    assert made.down("reader1") == "link-down"
+    assert (await made.carry_out(order())).reason == "link-down"
+    assert device.requests == []
+    with pytest.raises(TypeError):
+        await made.carry_out(Order("c1", "reader1", MqttPublish("t", b""), OrderLane.COMMAND, 0))

@@ -1,6 +1,7 @@
 """A serial line with one talking device: card readers, scanners, panels with a printer port.
 
-Owns: the open port, cutting frames with the profile's framer, leaving out repeats, asking devices that only answer.
+Owns: the open port, cutting frames with the profile's framer, leaving out repeats, asking devices that only answer, writing
+orders.
 Must not know: what a frame says (profiles), when to open the port again (the supervisor calls `run` anew).
 
 While the pipeline is full nothing is read: the stream holds `BUFFER_LIMIT`, the kernel its few KB, and what a device sends beyond
@@ -16,8 +17,9 @@ from edgegw.clock import Clock
 from edgegw.codec.framing import Framer, make_framer
 from edgegw.config import schema as config
 from edgegw.errors import LinkError
-from edgegw.model import Frame
-from edgegw.ports import Sink
+from edgegw.model import Frame, Outcome, OutcomeStatus
+from edgegw.ports import Order, Sink
+from edgegw.profiles.encode import SerialWrite
 from edgegw.profiles.schema import SerialSection
 
 if TYPE_CHECKING:  # serialx costs 0.1 s to import: only where such a link is opened
@@ -28,6 +30,10 @@ CHUNK = 1024
 
 BUFFER_LIMIT = 4096
 """Bytes the stream holds before it stops reading the port (asyncio stops at twice this)."""
+
+WRITE_LIMIT = 256
+"""Bytes written and not yet taken by the port at which orders are refused: an order is some ten bytes, and one that leaves
+seconds later may no longer be wanted."""
 
 OPEN_TIMEOUT_S = 5.0
 """For `socket://` ports whose host is gone; a device path opens at once."""
@@ -57,11 +63,11 @@ class RepeatFilter:
 
 
 class SerialLink:
-    """One port, one device (`ports.Link`). Counters are public and only grow.
+    """One port, one device (`ports.Link`, and the device's `ports.Actuator`). Counters are public and only grow.
 
     Attributes:
         frames: complete frames, repeats included. repeats: left out. discarded: bytes that belonged to no frame.
-        unanswered: requests after which no frame came, for devices that are asked.
+        unanswered: requests after which no frame came, for devices that are asked. orders: orders written.
     """
 
     kind = "serial"
@@ -73,6 +79,7 @@ class SerialLink:
         self.frames = 0
         self.repeats = 0
         self.unanswered = 0
+        self.orders = 0
         self._discarded_before = 0
         self._port = port
         self._device = device
@@ -82,6 +89,7 @@ class SerialLink:
         self._framer: Framer = make_framer(section.framing)
         self._repeat = RepeatFilter(section.repeat)  # outlives a reopening: the card may still be there
         self._room = asyncio.Event()
+        self._transport: BaseSerialTransport | None = None
 
     @property
     def discarded(self) -> int:
@@ -97,11 +105,39 @@ class SerialLink:
         reader, transport = await self._open()
         self._discarded_before += self._framer.discarded + self._framer.pending
         self._framer = make_framer(self._section.framing)  # what was unfinished when the port was lost stays so
+        self._transport = transport
         up()
         try:
             await self._work(reader, transport)
         finally:
+            self._transport = None
             transport.abort()
+
+    def down(self, device: str) -> str | None:
+        """See `ports.Actuator.down`."""
+        del device
+        return "link-down" if self._transport is None or self._transport.is_closing() else None
+
+    async def carry_out(self, order: Order) -> Outcome:
+        """See `ports.Actuator.carry_out`. Writes, and answers ``done`` ``sent``: the point that confirms it comes in a frame, if
+        the profile names one. Raises TypeError for an order that is no serial write.
+        """
+        outgoing = order.outgoing
+        if not isinstance(outgoing, SerialWrite):
+            raise TypeError(f"{type(outgoing).__name__} on a serial line")
+        if self._now_ns() >= order.deadline_ns:
+            return Outcome(OutcomeStatus.EXPIRED, "deadline")
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return Outcome(OutcomeStatus.FAILED, "link-down", f"{self._port.port} is not open")
+        if transport.get_write_buffer_size() > WRITE_LIMIT:
+            return Outcome(OutcomeStatus.FAILED, "busy", f"{self._port.port} does not take what was written before")
+        try:
+            transport.write(outgoing.data)
+        except OSError as error:  # how much of it left, nobody knows
+            return Outcome(OutcomeStatus.UNKNOWN, "link-lost", f"{self._port.port}: {error}")
+        self.orders += 1
+        return Outcome(OutcomeStatus.DONE, "sent")
 
     async def _work(self, reader: asyncio.StreamReader, transport: "BaseSerialTransport") -> None:
         asked_at = -1
