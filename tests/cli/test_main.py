@@ -139,7 +139,7 @@ def test_check_says_what_would_run(capsys, monkeypatch):
     out = capsys.readouterr().out
     for piece in (
         "gateway riverside-3",
-        "3 devices  6 topics",
+        "4 devices  8 topics",
         "of the line",
         "1 x eastron/sdm120",
         "alarm, access, command",
@@ -156,7 +156,7 @@ def test_check_as_json(capsys):
     assert (told["ok"], told["gateway"]) == (True, "riverside-3")
     riser = next(link for link in told["links"] if link["name"] == "riser")
     assert 0 < riser["busy"] < 1
-    assert [d["address"] for d in riser["devices"]] == [1, 2]
+    assert [d["address"] for d in riser["devices"]] == [1, 2, 3]
 
 
 def test_check_refuses_with_every_line(capsys, monkeypatch):
