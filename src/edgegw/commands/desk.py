@@ -19,8 +19,8 @@ import asyncio
 import logging
 import secrets
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from typing import Any, Literal
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Literal
 
 from msgspec import Struct
 
@@ -33,17 +33,9 @@ from edgegw.commands.figures import Figures, Outcomes
 from edgegw.commands.ledger import INTERNAL, KIND, Ledger
 from edgegw.commands.recorder import Attempt, Recorder
 from edgegw.commands.rejections import Rejections
+from edgegw.commands.tasks import Tasks
 from edgegw.errors import StoreError
-from edgegw.model import (
-    NOTHING,
-    Changes,
-    Command,
-    Instant,
-    Issuer,
-    Outcome,
-    OutcomeStatus,
-    Source,
-)
+from edgegw.model import NOTHING, Changes, Command, Instant, Issuer, Outcome, OutcomeStatus, Source
 from edgegw.ports import Actuator, Batch, Listening, RecordStore
 
 log = logging.getLogger(__name__)
@@ -120,16 +112,15 @@ class Desk:
         self._trust = trust
         self._lifetime_most_ns = round(lifetime_most_s * 1e9)
         self._observe = observe
+        self._tasks = Tasks()
         self._ledger = Ledger(store.states(KIND), boot=boot, now=clock.now())
-        self._recorder = Recorder(store, self._start)
+        self._recorder = Recorder(store, self._tasks.start)
         self._carrier = Carrier(actuators, listening, clock)
         self._rejections = Rejections()
         self._correlation = secrets.randbelow(1 << 30)  # answers to an earlier run's requests are not taken for ours
-        self._tasks: set[asyncio.Task[Any]] = set()
         self._underway: set[asyncio.Task[Outcome]] = set()
         self._at: Counter[str] = Counter()
         self._running = False
-        self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     # --- for others ---------------------------------------------------------------------------------------------------
 
@@ -156,7 +147,7 @@ class Desk:
         if isinstance(verdict, Rejected):
             return self._reject(command, verdict, now, alongside)
         wait_s = AUDIT_WAIT_S if audit_wait_s is None else audit_wait_s
-        task = self._start(
+        task = self._tasks.start(
             self._run(self._admit(command, verdict, now, alongside, wait_s, act=act)), f"command-{command.id}"
         )
         self._underway.add(task)
@@ -206,12 +197,10 @@ class Desk:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._recorder.run(), name="commands-recorder")
                 group.create_task(self._housekeeping(), name="commands-housekeeping")
-                await self._failed
+                await self._tasks.failed()
         finally:
             self._running = False
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await self._tasks.cancel()
 
     async def drain(self, seconds: float) -> None:
         """Take nothing more; let what is under way end and be recorded, at most that long. `run` goes on meanwhile."""
@@ -320,7 +309,7 @@ class Desk:
             return await self._carrier.carry_out(command, admitted.outgoing, admitted.deadline_ns)
         if self.doors is None:
             return Outcome(OutcomeStatus.FAILED, "unknown-device", "no door is at work here")
-        deciding = self._start(_outcome_of(self.doors(command)), f"door-{command.id}")
+        deciding = self._tasks.start(_outcome_of(self.doors(command)), f"door-{command.id}")
         left_s = seconds_left(admitted.deadline_ns, self._clock)
         await asyncio.wait({deciding}, timeout=left_s)  # it goes on if it must: a door's own state follows its outcome
         if deciding.done() and not deciding.cancelled():
@@ -355,17 +344,6 @@ class Desk:
             await asyncio.sleep(HOUSEKEEPING_S)
             if due := self._rejections.due(self._clock.now()):
                 self._recorder.later(Batch(due), dispensable=True)
-
-    def _start(self, work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
-        task = asyncio.get_running_loop().create_task(work, name=name)
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-        return task
-
-    def _ended(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None and not self._failed.done():
-            self._failed.set_exception(error)
 
 
 async def _outcome_of(answer: Awaitable[Outcome]) -> Outcome:
