@@ -6,33 +6,18 @@ Must not know: in which order parts start and stop (gateway), how they are shown
 Registries are the explicit `match`es below; nothing registers itself at import.
 """
 
-import os
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
-from edgegw.app.links import AnyLink
+from edgegw.app.secrets import reveal, tls_context
 from edgegw.clock import Clock
-from edgegw.config.plan import DevicePlan, LinkPlan, SitePlan
-from edgegw.config.schema import HttpUpstream, SerialLink
-from edgegw.config.schema import MqttLink as MqttLinkConfig
-from edgegw.config.secret import Secret
-from edgegw.config.secrets import resolve
-from edgegw.config.tls import Tls
-from edgegw.errors import ConfigError
+from edgegw.config.plan import DevicePlan, SitePlan
+from edgegw.config.schema import HttpUpstream
 from edgegw.model import Lane, Record
-from edgegw.ports import Outbox, Sink
+from edgegw.ports import Outbox
 from edgegw.profiles.decode import Decoder, compile_profile
 from edgegw.profiles.fields import Text
 from edgegw.rules.device import DeviceSpec
 from edgegw.upstream.delivery import Delivery, Sender
-
-OVERSIZE_MARGIN = 1024
-"""Bytes of an MQTT packet kept beyond the decoders' payload limit, so that the decoder sees (and names) the excess."""
-
-
-def reveal(plan: SitePlan, secret: Secret | None) -> str | None:
-    """The text a secret refers to; None if none is configured. Raises ConfigError."""
-    return None if secret is None else resolve(secret, plan.base, os.environ).get_secret_value()
 
 
 def decoders(plan: SitePlan) -> dict[str, Decoder]:
@@ -63,66 +48,6 @@ def _spec(plan: SitePlan, device: DevicePlan) -> DeviceSpec:
         profile=device.profile,
         polled=polled,
     )
-
-
-def link(plan: SitePlan, of: LinkPlan, compiled: Mapping[str, Decoder], *, sink: Sink, clock: Clock) -> AnyLink:
-    """One link with its devices."""
-    match of.config:
-        case MqttLinkConfig():
-            return _mqtt(plan, of, of.config, compiled, sink=sink, clock=clock)
-        case SerialLink():
-            from edgegw.links.serial import SerialLink as Serial  # noqa: PLC0415  # only where a site has one
-
-            (device,) = of.devices
-            section = plan.profiles[device.profile].serial
-            if section is None:
-                raise ConfigError("profile", f"{device.profile} has no serial section")
-            return Serial(of.name, of.config, device.id, section, sink=sink, clock=clock)
-        case _:
-            from edgegw.links.modbus import ModbusLink, unit_plan  # noqa: PLC0415  # pymodbus is heavy
-
-            units = [unit_plan(d.id, int(d.address or 0), plan.profiles[d.profile]) for d in of.devices]
-            return ModbusLink(of.name, of.config, units, sink=sink, clock=clock)
-
-
-def _mqtt(
-    plan: SitePlan,
-    of: LinkPlan,
-    config: MqttLinkConfig,
-    compiled: Mapping[str, Decoder],
-    *,
-    sink: Sink,
-    clock: Clock,
-) -> AnyLink:
-    from edgegw.links.mqtt import OFFLINE, MqttLink, routes  # noqa: PLC0415  # only where a site has one
-    from edgegw.mqttio import MqttOptions, Will  # noqa: PLC0415
-
-    options = MqttOptions(
-        host=config.host,
-        port=config.port,
-        client_id=config.client_id or f"edgegw-{plan.gateway.id}-{of.name}",
-        version=config.version,
-        clean=False,
-        session_expiry_s=config.session_expiry,
-        receive_maximum=config.receive_maximum,
-        keepalive_s=config.keepalive,
-        username=config.username,
-        password=reveal(plan, config.password),
-        tls=tls_context(config.tls),
-        will=Will(config.will_topic, OFFLINE) if config.will_topic else None,
-        max_payload=256 * 1024 + OVERSIZE_MARGIN,
-    )
-    topics = routes((d.id, compiled[d.id].topics()) for d in of.devices)
-    return MqttLink(of.name, options, topics, sink=sink, clock=clock, will_topic=config.will_topic)
-
-
-def tls_context(tls: Tls | None) -> Any:  # noqa: ANN401  # ssl.SSLContext; ssl is imported only where TLS is used
-    """A verifying context, or None for plain TCP."""
-    if tls is None:
-        return None
-    from edgegw.tls import client_context  # noqa: PLC0415
-
-    return client_context(tls.ca, tls.cert, tls.key)
 
 
 def lanes_of(names: Sequence[str]) -> tuple[Lane, ...]:

@@ -1,6 +1,7 @@
 """The gateway as a whole: starts sink-first, stops source-first, and ends when any part fails unexpectedly.
 
-Owns: the order. Store → control → upstream → pipeline → links → READY; stopping: links → drain → upstream → control → store.
+Owns: the order. Store → control → upstream → pipeline → commands, doors → links, API → READY; stopping: API → what is under way →
+links → pipeline → upstream → control → store.
 Must not know: what the parts do.
 """
 
@@ -11,7 +12,9 @@ import sys
 from collections.abc import Awaitable
 
 from edgegw import __version__
-from edgegw.app import build
+from edgegw.access.credentials import CredentialBook
+from edgegw.app import build, linking
+from edgegw.app.acting import Acting, Ears
 from edgegw.app.status import Status
 from edgegw.clock import Clock
 from edgegw.config.plan import SitePlan
@@ -75,10 +78,12 @@ class Gateway:
     async def _serve(self, store: Store, stop: asyncio.Event) -> None:
         plan, clock = self._plan, self._clock
         compiled = build.decoders(plan)
+        book = CredentialBook()
         engine = RuleEngine(
             gateway=plan.gateway.id,
             language=plan.gateway.language,
             devices=build.device_specs(plan),
+            subjects=plan.doors,
             alarms=store.states("alarm"),
             presence=store.states("presence"),
             now=clock.now(),
@@ -91,7 +96,15 @@ class Gateway:
         )
         self._forget_upstreams(engine, pipeline)
         deliveries = [self._delivery(name, store, engine, pipeline, metrics) for name in plan.upstream]
-        links = [build.link(plan, of, compiled, sink=pipeline, clock=clock) for of in plan.links]
+        encoders = linking.encoders(plan)
+        ears = Ears(pipeline)
+        wired = linking.make_links(plan, compiled, encoders, sink=pipeline, urgent=ears, clock=clock)
+        links = wired.links
+        ears.links = wired.devices
+        acting = Acting(
+            plan, store=store, engine=engine, pipeline=pipeline, ears=ears, links=wired, encoders=encoders, book=book,
+            clock=clock, observe=lambda path, seconds: metrics.responses[path].observe(seconds),
+        )  # fmt: skip
         supervisors = [Supervisor(one, sink=pipeline, clock=clock, counts=one.counts) for one in links]
         watchdog = Watchdog(
             progress=lambda: pipeline.settled,
@@ -122,7 +135,10 @@ class Gateway:
                 services.append(start("control", control.run()))
             services += [start(f"upstream-{d.name}", d.run()) for d in deliveries]
             services.append(start("pipeline", pipeline.run()))
+            await acting.begin()
+            services += [start(name, work) for name, work in acting.services()]
             sources = [start(f"link-{s.status.name}", s.run()) for s in supervisors]
+            asked = [start("intake", acting.intake.run())] if acting.intake is not None else []
             status.running = True
             told = f"{len(links)} links, {len(plan.devices)} devices, {len(deliveries)} upstreams"
             self._notifier.ready(told)
@@ -130,6 +146,8 @@ class Gateway:
             await stop.wait()
             log.info("stopping")
             self._notifier.stopping()
+            await _cancel(asked)
+            await acting.drain()
             await _cancel(sources)
             await _within(DRAIN_S, pipeline.drain(), "the pipeline to drain")
             await asyncio.gather(*(d.drain(UPSTREAM_DRAIN_S) for d in deliveries))

@@ -8,10 +8,13 @@ from collections.abc import Iterator
 from edgegw.control.snapshots import LinkSnapshot, ModbusSnapshot, SerialSnapshot, Snapshot
 from edgegw.links.modbus import ModbusLink
 from edgegw.links.mqtt import MqttLink
+from edgegw.links.mqtt_live import MqttLive
 from edgegw.links.serial import SerialLink
 from edgegw.ports import LinkStatus
 
-AnyLink = MqttLink | ModbusLink | SerialLink
+AnyLink = MqttLink | MqttLive | ModbusLink | SerialLink
+ActingLink = MqttLive | ModbusLink | SerialLink
+"""Kinds that carry commands."""
 
 
 def link_snapshots(link: AnyLink, status: LinkStatus) -> Iterator[Snapshot]:
@@ -19,6 +22,8 @@ def link_snapshots(link: AnyLink, status: LinkStatus) -> Iterator[Snapshot]:
     match link:
         case MqttLink():
             yield LinkSnapshot(status, link.errors)
+        case MqttLive():
+            yield LinkSnapshot(status, link.errors + link.dropped)
         case ModbusLink():
             stats = link.stats
             errors = {"timeout": stats.timeouts, "bad-frame": stats.bad_frames, "exception": stats.exceptions}

@@ -166,7 +166,7 @@ class DoorService:
 
     def views(self) -> tuple[DoorView, ...]:
         """All doors now."""
-        return self._core.views()
+        return self._core.views(self._clock.now())
 
     @property
     def doors(self) -> frozenset[str]:
@@ -277,7 +277,7 @@ class DoorService:
 
         def again() -> None:
             self._repeats.discard(timer)
-            if self._core.view(door).state != "released":
+            if self._core.view(door, self._clock.now()).state != "released":
                 return
             now = self._clock.now()
             repeated = self._command(door, "release", f"{command.id}.again", _Cause(now))

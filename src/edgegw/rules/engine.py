@@ -244,6 +244,10 @@ class RuleEngine:
         """All devices' presence, in the site's order."""
         return [device.presence.view() for device in self._devices.values()]
 
+    def status(self, device: str) -> str:
+        """One device's presence: ``online``, ``offline`` or ``unknown``. KeyError for a device that is not configured."""
+        return self._devices[device].presence.status
+
     # --- inside -------------------------------------------------------------------------------------------------------
 
     def _alarms(self) -> Iterable[Alarm]:
