@@ -47,6 +47,11 @@ class Catalogue:
             for group in door.groups:
                 self.groups.setdefault(group, []).append(name)
 
+    @property
+    def incomplete(self) -> bool:
+        """Whether devices or doors of the file are missing here, as they have problems of their own."""
+        return bool(self._broken_devices or self._broken_doors)
+
     def known(self, id_: str) -> bool:
         """Whether a device or door of this id is in the file, broken or not."""
         return id_ in self.devices or id_ in self.doors or id_ in self._broken_devices or id_ in self._broken_doors

@@ -38,7 +38,8 @@ class AccessChecks:
         try:
             ZoneInfo(name)
         except (ZoneInfoNotFoundError, ValueError, OSError):
-            hint = suggest(name, available_timezones(), "time zones")
+            known = available_timezones()
+            hint = suggest(name, known, "time zones") if known else "this machine knows none: install tzdata"
             self._findings.error(("gateway", "timezone"), f"there is no time zone {name!r}; {hint}")
 
     def _holidays(self, access: Access) -> bool:

@@ -4,6 +4,7 @@ Owns: what must hold between these sections and devices, doors and scopes; the o
 Must not know: how anything is carried out.
 """
 
+import fnmatch
 import re
 from pathlib import Path
 
@@ -47,7 +48,8 @@ class ActingChecks:
                     ("devices", name), f"a device cannot be called {name!r}: the gateway's own alarms are", key=True
                 )
         access = AccessChecks(self._findings, self._there, self._net)
-        access.timezone(site.gateway.timezone)
+        if site.doors or "timezone" in site.gateway.model_fields_set:
+            access.timezone(site.gateway.timezone)
         DoorChecks(self._findings, self._there).all(site.doors)
         if not {"access", "doors"} & broken:
             access.all(site.access)
@@ -135,8 +137,28 @@ class ActingChecks:
             self._findings.error((*at, "reply_topic"), "outcomes cannot go to the topic that commands come from")
         for name, signer in commands.keys.items():
             for i, scope in enumerate(signer.scopes):
-                if fault := _scope_fault(scope):
-                    self._findings.error((*at, "keys", name, "scopes", i), fault)
+                loc: Loc = (*at, "keys", name, "scopes", i)
+                if fault := scope_fault(scope):
+                    self._findings.error(loc, fault)
+                elif idle := self._idle(scope):
+                    self._findings.warn(loc, idle)
+
+    def _idle(self, scope: str) -> str | None:
+        """Why a scope gives its holder nothing, or None."""
+        kind, _, rest = scope.partition(":")
+        target, _, action = rest.partition(":")
+        if not rest:
+            return f"{scope} allows no command; it is for tokens of the API"
+        if self._there.incomplete:
+            return None
+        if kind == "door":
+            names = [*self._there.doors, *self._there.groups]
+            return None if fnmatch.filter(names, target) else f"no door or door group here is {target!r}"
+        for device in fnmatch.filter(self._there.devices, target):
+            profile = self._there.profile_of(device)
+            if profile is not None and fnmatch.filter(profile.commands, action):
+                return None
+        return f"no device here that is {target!r} has a command {action!r}"
 
     # --- the API --------------------------------------------------------------------------------------------------
 
@@ -184,10 +206,18 @@ def _one_address(one: str, other: str) -> bool:
     return plain_host(one) == plain_host(other) or bool({one.strip(), other.strip()} & everywhere)
 
 
-_SCOPE = re.compile(r"(read|events|credentials|admin|command:[^:]+:[^:]+|door:[^:]+:(unlock|release|relock|\*))\Z")
+_GLOB = r"[a-z0-9_.\-*?\[\]!]+"
+_SCOPE = re.compile(
+    rf"(read|events|credentials|admin|command:{_GLOB}:{_GLOB}|door:{_GLOB}:(unlock|release|relock|\*))\Z"
+)
+_SCOPE_LONGEST = 200
 
 
-def _scope_fault(scope: str) -> str | None:
-    if _SCOPE.match(scope):
+def scope_fault(scope: str) -> str | None:
+    """Why this is no scope, or None; the grammar is that of `commands.rights` (a test compares the two)."""
+    if len(scope) <= _SCOPE_LONGEST and _SCOPE.match(scope):
         return None
-    return f"{scope!r} is no scope; write command:<device>:<command> or door:<door or group>:<action>"
+    return (
+        f"{scope[:64]!r} is no scope; write command:<device>:<command> or door:<door or group>:<action> with the action unlock, "
+        "release, relock or *; names may hold * and ?"
+    )
