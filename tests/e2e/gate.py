@@ -1,0 +1,105 @@
+"""A plant with doors: the gatehouse's readers, relay board and input module beside broker, desk and gateway.
+
+`Gate.do` gives the gatehouse one line and returns its answer; `Gate.door_site` is a site with one door on all of it.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from tests.e2e.plant import ROOT, Plant, eventually
+
+CARD = 8844356
+"""The card of the published RDM6300 frame."""
+KEY = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+
+
+class Gate:
+    """The gatehouse process and a plant around it."""
+
+    def __init__(self, plant: Plant, *, readers: int = 1, relays: int = 1, meters: int = 2) -> None:
+        self.plant = plant
+        folder = plant.folder / "lines"
+        folder.mkdir()
+        with (plant.folder / "gatehouse.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [
+                    sys.executable, "-m", "simulators.gatehouse", "--folder", str(folder), "--readers", str(readers),
+                    "--relays", str(relays), "--meters", str(meters),
+                ],
+                cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True,
+            )  # fmt: skip
+        assert self.process.stdout is not None
+        self.places: dict[str, Any] = json.loads(self.process.stdout.readline())
+        self.key = plant.folder / "access.key"
+        self.key.write_text(KEY)
+        self.key.chmod(0o600)
+
+    def do(self, what: str, **args: Any) -> Any:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(json.dumps({"do": what, **args}) + "\n")
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())
+
+    def writes(self) -> list[dict[str, Any]]:
+        return list(self.do("writes"))
+
+    def stop(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        self.process.wait(10)
+
+    def door_site(self, **door: Any) -> None:
+        """One door: reader 0, relay board unit 1 channel 0, contact on input 0, exit button on input 1, fire on input 2."""
+        tree = self.plant.tree
+        tree["links"] |= {
+            "bus": {"kind": "modbus-rtu", "port": self.places["bus"], "baud": 9600},
+            "panel": {"kind": "modbus-tcp", "host": "127.0.0.1", "port": self.places["module"]},
+            "reader": {"kind": "serial", "port": self.places["readers"][0], "baud": 9600},
+        }
+        tree["devices"] |= {
+            "relays": {"link": "bus", "profile": "waveshare/modbus-rtu-relay-8ch", "address": 1},
+            "meter-2": {"link": "bus", "profile": "eastron/sdm120", "address": 2},
+            "meter-3": {"link": "bus", "profile": "eastron/sdm120", "address": 3},
+            "panel": {"link": "panel", "profile": "advantech/adam-6060", "address": 1},
+            "reader": {"link": "reader", "profile": "generic/rdm6300"},
+        }
+        tree["doors"] = {
+            "gate": {
+                "name": "East gate",
+                "readers": [{"device": "reader", "point": "card"}],
+                "lock": {
+                    "device": "relays",
+                    "unlock": {"command": "pulse1"},
+                    "release": {"command": "on1"},
+                    "relock": {"command": "off1"},
+                },
+                "contact": {"device": "panel", "point": "input0"},
+                "exit": {"device": "panel", "point": "input1"},
+                "fire": {"device": "panel", "point": "input2"},
+                "pulse": "1s",
+                "held_open": "2s",
+                **door,
+            }
+        }
+        tree["access"] = {
+            "key": {"file": str(self.key)},
+            "rights": {"residents": {"groups": ["residents"], "doors": ["gate"]}},
+        }
+
+    def settled(self) -> None:
+        """The gateway hears the panel: its first poll is over, so a change of an input is a change that is seen."""
+        eventually(
+            "the panel to be polled", lambda: self.plant.metrics().get('edgegw_modbus_polls_total{link="panel"}', 0) > 2
+        )
+
+    def records(self, kind: str) -> list[dict[str, Any]]:
+        """Events at the desk, by type prefix."""
+        return [event for event in self.plant.events() if event["type"].startswith(kind)]
+
+
+def write_site(path: Path, tree: dict[str, Any]) -> None:
+    path.write_text(json.dumps(tree, ensure_ascii=False))
