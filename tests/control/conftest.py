@@ -14,6 +14,7 @@ from edgegw.control.snapshots import (
     StoreSnapshot,
     UpstreamSnapshot,
 )
+from edgegw.control.snapshots_acting import ActingSnapshot
 from edgegw.model import Lane
 from edgegw.ports import LinkStatus
 
@@ -34,6 +35,23 @@ def filled() -> Metrics:
     metrics.source(lambda: [StoreSnapshot(600, (1, 2, 3, 4), (0, 0, 0, 9), 12, 4096, 8192, 65536)])
     metrics.source(lambda: [UpstreamSnapshot("desk", True, lanes, {"timeout": 3})])
     metrics.source(lambda: [SiteSnapshot({"P1": 1}, {"online": 30, "offline": 1})])
+    metrics.source(
+        lambda: [
+            ActingSnapshot(
+                outcomes={("done", ""): 3, ("rejected", "forbidden"): 1},
+                underway=1,
+                unrecorded=0,
+                acted_unrecorded=0,
+                records_lost=0,
+                intake_up=True,
+                decisions={("granted", "card"): 3},
+                doors={"locked": 2},
+                credentials=1200,
+                clock_trusted=True,
+                linkages_started=1,
+            )
+        ]
+    )
     for seconds in (0.004, 0.02, 2.5):
         metrics.responses["event"].observe(seconds)
     metrics.commit_seconds.observe(0.002)

@@ -6,11 +6,12 @@ Must not know: how any of them works, what is served or measured (gateway, backe
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping
 
 from edgegw.access.core import DoorCore
 from edgegw.access.credentials import CredentialBook
-from edgegw.access.decision import DoorCondition
+from edgegw.access.decision import DoorCondition, DoorView
 from edgegw.app import doors as door_plans
 from edgegw.app.linking import Links
 from edgegw.app.secrets import reveal, tls_context
@@ -22,11 +23,13 @@ from edgegw.commands.desk import Desk
 from edgegw.commands.intake import Intake, Signer
 from edgegw.config.linkages import linkage_specs, protected_commands
 from edgegw.config.plan import SitePlan
+from edgegw.control.snapshots_acting import ActingSnapshot
+from edgegw.doors.keeper import Keeper
 from edgegw.doors.service import DoorService
 from edgegw.doors.wording import TITLES, category
 from edgegw.errors import ConfigError
 from edgegw.linkages import LinkageRunner
-from edgegw.model import Command, Instant, Outcome
+from edgegw.model import Instant
 from edgegw.pipeline import Pipeline, Urgent
 from edgegw.profiles.encode import Encoder
 from edgegw.rules.engine import RuleEngine
@@ -119,6 +122,7 @@ class Acting:
             name: (door.name or name, Location(place(door.labels, plan.gateway.language), dict(door.labels)))
             for name, door in plan.doors.items()
         }
+        self.keeper = Keeper(store, book, self.key)
         self.doors = self._make_doors(encoders, observe) if plan.doors else None
         if self.doors is not None:
             self.desk.doors = self.doors.operate
@@ -157,9 +161,26 @@ class Acting:
             if self.doors is not None:
                 group.create_task(self.doors.drain(SETTLE_S))
 
-    async def command(self, command: Command) -> Outcome:
-        """A command from the API."""
-        return await self.desk.submit(command)
+    def door_views(self) -> tuple[DoorView, ...]:
+        """All doors now."""
+        return self.doors.views() if self.doors is not None else ()
+
+    def snapshot(self) -> ActingSnapshot:
+        """For metrics."""
+        figures = self.desk.figures()
+        return ActingSnapshot(
+            outcomes=figures.outcomes,
+            underway=figures.underway,
+            unrecorded=figures.records_waiting,
+            acted_unrecorded=figures.acted_unrecorded,
+            records_lost=figures.records_lost,
+            intake_up=self.intake is None or not self.intake.figures().reason,
+            decisions=self.doors.decisions if self.doors is not None else {},
+            doors=Counter(view.state for view in self.door_views()),
+            credentials=len(self.book),
+            clock_trusted=self.trust.trusted(self._clock.now()),
+            linkages_started=self.linkages.started,
+        )
 
     # --- making ---------------------------------------------------------------------------------------------------
 

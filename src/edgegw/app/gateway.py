@@ -116,7 +116,8 @@ class Gateway:
         )
         status = Status(
             store=store, pipeline=pipeline, engine=engine, links=links, supervisors=supervisors, deliveries=deliveries,
-            watchdog=watchdog, clock=clock, budget=plan.store.budget, version=__version__, python=platform.python_version(),
+            watchdog=watchdog, acting=acting, clock=clock, budget=plan.store.budget, version=__version__,
+            python=platform.python_version(),
         )  # fmt: skip
         metrics.source(status.snapshots)
         control: ControlServer | None = None

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from edgegw.app.acting import Acting
 from edgegw.app.links import AnyLink, link_snapshots
 from edgegw.clock import Clock
 from edgegw.control import health
@@ -41,6 +42,7 @@ class Status:
         supervisors: Sequence[Supervisor],
         deliveries: Sequence[Delivery],
         watchdog: Watchdog,
+        acting: Acting,
         clock: Clock,
         budget: int,
         version: str,
@@ -54,6 +56,7 @@ class Status:
         self._supervisors = supervisors
         self._deliveries = deliveries
         self._watchdog = watchdog
+        self._acting = acting
         self._clock = clock
         self._budget = budget
         self._version = version
@@ -126,6 +129,7 @@ class Status:
                 ],
                 retries=delivery.retries,
             )
+        yield self._acting.snapshot()
         yield SiteSnapshot(
             alarms=Counter(view.priority for view in self._engine.active_alarms()),
             devices=Counter(str(view.status) for view in self._engine.presence()),

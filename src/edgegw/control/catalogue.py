@@ -54,6 +54,9 @@ LABELS: dict[str, Label] = {
     "path": Label("which promise is measured", frozenset({"door", "command", "event"})),
     "priority": Label("P1 is the most urgent", frozenset({"P1", "P2", "P3", "P4"})),
     "state": Label("availability of a device", frozenset({"online", "offline", "unknown"})),
+    "status": Label("how a command ended", frozenset({"done", "rejected", "expired", "failed", "unknown"})),
+    "result": Label("what a door decided", frozenset({"granted", "denied"})),
+    "door_state": Label("state of a door", frozenset({"locked", "unlocked", "open", "held", "forced", "released"})),
 }
 
 
@@ -166,6 +169,18 @@ CATALOGUE: tuple[MetricSpec, ...] = (
         "upstream reason",
         "Attempts that have to be made again, by reason.",
     ),
+    # what acts
+    _c("edgegw_commands_total", "commands", "status reason", "Commands by outcome, rejections included."),
+    _g("edgegw_commands_underway", "commands", "", "Commands without an outcome yet."),
+    _g("edgegw_commands_unrecorded", "batches", "", "Records of commands that the store has not taken yet."),
+    _c("edgegw_commands_acted_unrecorded_total", "commands", "", "Commands carried out before they were on record."),
+    _c("edgegw_command_records_lost_total", "records", "", "Records of commands for which there was no room."),
+    _g("edgegw_command_intake_up", "0 or 1", "", "Whether commands from upstream can arrive (1 where none are taken)."),
+    _c("edgegw_door_decisions_total", "decisions", "result reason", "Decisions of doors, by reason."),
+    _g("edgegw_doors", "doors", "door_state", "Doors by state."),
+    _g("edgegw_credentials", "credentials", "", "Credentials doors decide by."),
+    _g("edgegw_clock_trusted", "0 or 1", "", "Whether dates may decide: the clock is set and did not go back."),
+    _c("edgegw_linkages_started_total", "runs", "", "Linkages started by an alarm."),
     # what it is about
     _g("edgegw_alarms_active", "alarms", "priority", "Alarms raised and not cleared."),
     _g("edgegw_devices", "devices", "state", "Devices by availability."),
