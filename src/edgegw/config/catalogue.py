@@ -7,14 +7,31 @@ A name that is in the file but has a problem of its own (its part is broken) is 
 """
 
 from collections.abc import Collection, Mapping
+from typing import Protocol
 
 from edgegw.config.acting import Door, PointIs
 from edgegw.config.findings import Findings, Loc, suggest
 from edgegw.config.plan import DevicePlan, rule_fault
+from edgegw.errors import CommandError
+from edgegw.model import Value
+from edgegw.profiles.arguments import argument_fault
+from edgegw.profiles.encode import compile_commands
 from edgegw.profiles.schema import AlarmRule, Condition, Point, Profile
-from edgegw.profiles.schema_commands import Arg, ArgValue, CommandSpec
+from edgegw.profiles.schema_commands import ArgValue, CommandSpec
 
-Args = Mapping[str, ArgValue]
+
+class Ref(Protocol):
+    """A command with arguments, as a lock and a linkage's action name it."""
+
+    @property
+    def command(self) -> str | None:
+        """Its name."""
+        ...
+
+    @property
+    def args(self) -> Mapping[str, ArgValue]:
+        """Its arguments."""
+        ...
 
 
 class Catalogue:
@@ -102,18 +119,42 @@ class Catalogue:
             self._findings.error((*at, "command"), f"{type_} has no command {name!r}; {hint}")
         return profile.commands.get(name)
 
-    def args(self, at: Loc, name: str, spec: CommandSpec, args: Args, *, given: Collection[str] = ()) -> None:
-        """Check the key `args` at `at` of a command. `given`: arguments that are filled in at run time."""
+    def args(
+        self, at: Loc, device: str, ref: Ref, spec: CommandSpec, *, asked: Collection[str] = (), **given: Value
+    ) -> None:
+        """Check the key `args` at `at` of a usable device's command.
+
+        Args:
+            asked: arguments that only the message that asks will give.
+            given: arguments that are filled in at run time, with their values.
+        """
+        name, args = ref.command or "", ref.args
+        faults = len(self._findings.errors)
         for arg, value in args.items():
             here = (*at, "args", arg)
             if arg not in spec.args:
                 hint = suggest(arg, spec.args, f"arguments of {name}") if spec.args else "it takes none"
                 self._findings.error(here, f"{name} has no argument {arg!r}; {hint}", key=True)
-            elif arg not in given and (fault := arg_fault(spec.args[arg], value)):
-                self._findings.error(here, f"argument {arg} of {name} {fault}")
-        missing = [arg for arg, of in spec.args.items() if of.default is None and arg not in args and arg not in given]
+            elif arg not in asked and (fault := argument_fault(spec.args[arg], value)):
+                self._findings.error(here, f"argument {arg} of {name}: {fault}")
+        there = {*args, *asked, *given}
+        missing = [arg for arg, of in spec.args.items() if of.default is None and arg not in there]
         if missing:
             self._findings.error(at, f"{name} needs {_listed(missing, 'argument')}; add args", key=True)
+        if len(self._findings.errors) == faults and not asked:
+            self._encoded(at, device, name, {**args, **given})
+
+    def _encoded(self, at: Loc, device: str, name: str, args: Mapping[str, Value]) -> None:
+        """What the arguments' own bounds allow may still be more than a register holds."""
+        plan = self.devices[device]
+        address = None if plan.address is None else str(plan.address)
+        encoder = compile_commands(
+            self.profiles[plan.profile], address, plan.address if isinstance(plan.address, int) else None
+        )
+        try:
+            encoder.encode(name, args, "1")
+        except CommandError as error:
+            self._findings.error((*at, "command"), f"{name} cannot be sent like this: {error.detail}")
 
     def doors_of(self, loc: Loc, name: str) -> tuple[str, ...]:
         """The usable doors that a door id or door group at `loc` stands for (told, if there is none)."""
@@ -150,28 +191,6 @@ def protected(
             if spec.point in moved or spec.point is None or None in moved or command in own:
                 found.setdefault((lock.device, command), []).append(name)
     return {key: tuple(names) for key, names in found.items()}
-
-
-def arg_fault(arg: Arg, value: ArgValue) -> str | None:
-    """Why an argument cannot have this value, or None."""
-    fits = {
-        "bool": isinstance(value, bool),
-        "int": isinstance(value, int) and not isinstance(value, bool),
-        "float": isinstance(value, int | float) and not isinstance(value, bool),
-        "str": isinstance(value, str),
-    }[arg.type]
-    if not fits:
-        kind = {"bool": "true or false", "int": "a whole number", "float": "a number", "str": "text"}[arg.type]
-        return f"is {kind}, not {value!r}"
-    if arg.choices is not None and value not in arg.choices:
-        return f"is one of {', '.join(map(str, arg.choices))}, not {value}"
-    if isinstance(value, str):
-        return f"is at most {arg.max_length} characters" if len(value) > arg.max_length else None
-    if (arg.min is not None and value < arg.min) or (arg.max is not None and value > arg.max):
-        low = "" if arg.min is None else f" from {arg.min:g}"
-        high = "" if arg.max is None else f" to {arg.max:g}"
-        return f"goes{low}{high}, and this is {value:g}"
-    return None
 
 
 def _listed(names: list[str], what: str) -> str:

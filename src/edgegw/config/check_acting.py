@@ -109,7 +109,7 @@ class ActingChecks:
         spec = self._there.command(at, action.device, action.command)
         if spec is None:
             return
-        self._there.args(at, action.command, spec, action.args)
+        self._there.args(at, action.device, action, spec)
         doors = self._protected.get((action.device, action.command))
         if doors and spec.point is not None:
             self._findings.error(

@@ -7,8 +7,10 @@ Must not know: rights and schedules (check_access), how a door decides.
 from collections.abc import Mapping
 
 from edgegw.config.acting import CommandRef, Door, Reader
-from edgegw.config.catalogue import Catalogue, arg_fault
+from edgegw.config.catalogue import Catalogue
 from edgegw.config.findings import Findings, Loc
+from edgegw.model import Value
+from edgegw.profiles.arguments import argument_fault
 from edgegw.profiles.schema import Profile
 from edgegw.profiles.schema_commands import CommandSpec
 from edgegw.rules.own import RESERVED_DEVICES
@@ -140,7 +142,7 @@ class DoorChecks:
             if ref is None or spec is None:
                 continue
             asked = self._asked((*at, role), door, ref, spec) if role == "refuse" else self._unasked((*at, role), ref)
-            self._there.args((*at, role), ref.command, spec, ref.args, given=asked)
+            self._there.args((*at, role), lock.device, ref, spec, asked=asked)
             if role != "refuse":
                 self._bolt((*at, role), name, lock.device, ref, spec)
             if role == "release" and spec.timed:
@@ -155,16 +157,19 @@ class DoorChecks:
 
     def _unlock(self, at: Loc, name: str, door: Door, spec: CommandSpec) -> None:
         ref = door.lock.unlock
-        given = self._asked(at, door, ref, spec)
+        asked = self._asked(at, door, ref, spec)
+        given: dict[str, Value] = {}
         if PULSE_ARG in spec.args and PULSE_ARG not in ref.args:
-            given.add(PULSE_ARG)
-            self._pulse(name, door, spec)
+            if self._pulse(name, door, spec):
+                given[PULSE_ARG] = door.pulse
+            else:
+                asked.add(PULSE_ARG)  # told already
         elif "pulse" in door.model_fields_set:
             why = f"args has {PULSE_ARG} already" if PULSE_ARG in ref.args else f"it has no argument {PULSE_ARG}"
             self._findings.warn(
                 ("doors", name, "pulse"), f"pulse has no effect on {ref.command}: {why}; the lock's own time counts"
             )
-        self._there.args(at, ref.command, spec, ref.args, given=given)
+        self._there.args(at, door.lock.device, ref, spec, asked=asked, **given)
         if not spec.timed:
             profile = self._there.profile_of(door.lock.device)
             type_ = self._type(door.lock.device)
@@ -180,18 +185,17 @@ class DoorChecks:
                 f"gateway died in between; {hint}",
             )
 
-    def _pulse(self, name: str, door: Door, spec: CommandSpec) -> None:
-        arg = spec.args[PULSE_ARG]
-        whole = arg.type == "int" and float(door.pulse).is_integer()
-        fault = arg_fault(arg, int(door.pulse) if whole else door.pulse)
-        if fault is not None:
+    def _pulse(self, name: str, door: Door, spec: CommandSpec) -> bool:
+        fault = argument_fault(spec.args[PULSE_ARG], door.pulse)
+        if fault:
             given = "pulse" in door.model_fields_set
             said = "" if given else f"pulse is {door.pulse:g}s where none is given: "
             self._findings.error(
                 ("doors", name, "pulse") if given else ("doors", name, "lock", "unlock"),
-                f"{said}argument {PULSE_ARG} of {door.lock.unlock.command} {fault}",
+                f"{said}argument {PULSE_ARG} of {door.lock.unlock.command}: {fault}",
                 key=not given,
             )
+        return not fault
 
     def _asked(self, at: Loc, door: Door, ref: CommandRef, spec: CommandSpec) -> set[str]:
         """Arguments that come from the message that asked; those that could not are told."""
