@@ -164,10 +164,10 @@ class DoorChecks:
                 given[PULSE_ARG] = door.pulse
             else:
                 asked.add(PULSE_ARG)  # told already
-        elif "pulse" in door.model_fields_set:
-            why = f"args has {PULSE_ARG} already" if PULSE_ARG in ref.args else f"it has no argument {PULSE_ARG}"
+        elif (told := ref.args.get(PULSE_ARG, door.pulse)) != door.pulse:
             self._findings.warn(
-                ("doors", name, "pulse"), f"pulse has no effect on {ref.command}: {why}; the lock's own time counts"
+                (*at, "args", PULSE_ARG),
+                f"the lock opens for {told} s and the door's pulse is {door.pulse:g} s; write pulse alone, or the same twice",
             )
         self._there.args(at, door.lock.device, ref, spec, asked=asked, **given)
         if not spec.timed:
