@@ -31,12 +31,14 @@ STATUSES: dict[str, int] = {
     "bad-deadline": 422,
     "expired": 422,
     "lifetime": 422,
+    "bad-credential": 422,
     "rate": 429,
     "busy": 503,
     "ledger-full": 503,
     "store": 503,
     "stopping": 503,
     "tokens": 503,
+    "no-access-key": 503,
 }
 """By reason; a rejected command's reasons are admission's. What is not here: `OTHERWISE`."""
 

@@ -26,6 +26,13 @@ Slug = Annotated[str, Meta(pattern=SLUG_PATTERN)]
 Moment = Annotated[datetime, Meta(tz=True)]
 """RFC 3339 with an offset."""
 
+_INT64 = Meta(ge=-(2**63), le=2**63 - 1)
+ArgumentValue = bool | Annotated[int, _INT64] | Annotated[float, _INT64] | Annotated[str, Meta(max_length=256)] | None
+"""`model.Value` within what everything behind can hold."""
+
+YEARS = range(1970, 2200)
+"""Of moments that are given: nanoseconds of these fit into 64 bits."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -38,6 +45,12 @@ def moment(wall_ns: int) -> datetime:
 def wall_ns(when: datetime) -> int:
     """The other way; `when` has an offset."""
     return (when - _EPOCH) // _MICROSECOND * 1000
+
+
+def check_moments(*moments: datetime | None) -> None:
+    """ValueError for one outside of `YEARS`."""
+    if any(one is not None and one.year not in YEARS for one in moments):
+        raise ValueError(f"a time outside of the years {YEARS.start} to {YEARS.stop - 1}")
 
 
 def is_slug(text: str) -> bool:
@@ -176,16 +189,18 @@ class CommandRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         Meta(pattern=ID_PATTERN, description="the caller's own and never used before: a request sent twice acts once"),
     ]
     command: Slug
-    args: Annotated[dict[str, Value], Meta(max_length=32)] = {}
+    args: Annotated[dict[str, ArgumentValue], Meta(max_length=32)] = {}
     timeout: Annotated[float, Meta(gt=0, le=TIMEOUT_S, description="seconds until a definite outcome")] = TIMEOUT_S
     expires_at: Annotated[
-        Moment | None, Meta(description="void after this; for requests that could be held up on their way")
+        Moment | None,
+        Meta(description="void after this; for requests that could be held up on their way; 1970 to 2199"),
     ] = None
 
     def __post_init__(self) -> None:
         # msgspec's patterns, like Python's, let a line end through before their `$`.
         if not _ID.fullmatch(self.id) or not _SLUG.fullmatch(self.command):
             raise ValueError("a line end in a name")
+        check_moments(self.expires_at)
 
 
 class CommandAnswer(Struct, frozen=True):
@@ -224,6 +239,7 @@ class CredentialPut(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             raise ValueError("a line end in a group's name")
         if any(pin is not None and pin.endswith("\n") for pin in (self.pin, self.duress_pin)):
             raise ValueError("a line end in a PIN")
+        check_moments(self.valid_from, self.valid_until)
         if self.valid_from is not None and self.valid_until is not None and self.valid_until <= self.valid_from:
             raise ValueError("valid_until is not after valid_from")
 
