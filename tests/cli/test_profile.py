@@ -133,5 +133,83 @@ def test_decode_usage(args):
     assert run("decode", *args).exit_code == 2
 
 
+def test_show_has_the_commands():
+    shown = run("show", "waveshare/modbus-rtu-relay-8ch").output
+    assert "on1: confirmed by relay1 = true within 1 s" in shown
+    assert "pulse1 (seconds float 0.5…60 = 5): confirmed by relay1 = true within 1 s, ends by itself" in shown
+    shown = run("show", "vguang/vf105").output
+    assert "live topic: access_device/v2/event/access_online" in shown
+    assert "confirmed by a reply on access_device/v2/cmd/control_reply" in shown
+    assert "code str 100000|100001" in shown
+    assert "no commands" in run("show", "eastron/sdm120").output
+
+
+@pytest.mark.parametrize(
+    ("args", "sent"),
+    [
+        (
+            ("waveshare/modbus-rtu-relay-8ch", "pulse1", "--arg", "seconds=5"),
+            {"hex": "0105020000324DA7", "readback": {"hex": "010100000001FDCA", "words": [1], "within_s": 1.0}},
+        ),
+        (
+            ("delta/vfd", "run", "--unit", "17"),
+            {
+                "hex": "110620000002015B",
+                "readback": {"hex": "110321010001DD66", "words": [2], "mask": [2], "within_s": 2.0},
+            },
+        ),
+        (
+            ("zigbee2mqtt/valve", "close", "--address", "v1"),
+            {
+                "topic": "zigbee2mqtt/v1/set",
+                "payload": '{"state":"OFF"}',
+                "qos": 0,
+                "confirm": {"point": "open", "value": False, "within_s": 4.0},
+            },
+        ),
+        (
+            ("shelly/plug-s-gen3", "pulse", "--address", "p", "--id", "9", "--arg", "seconds=2"),
+            {
+                "topic": "p/rpc",
+                "payload": '{"id":9,"src":"edgegw-p","method":"Switch.Set","params":{"id":0,"on":true,"toggle_after":2.0}}',
+                "qos": 0,
+                "reply": {"topic": "edgegw-p/rpc", "id": "9"},
+            },
+        ),
+    ],
+)
+def test_encode(args, sent):
+    shown = run("encode", *args)
+    assert shown.exit_code == 0
+    assert json.loads(shown.output) == sent
+
+
+@pytest.mark.parametrize(
+    ("args", "reason"),
+    [
+        (("waveshare/modbus-rtu-relay-8ch", "explode"), "unknown-command"),
+        (("waveshare/modbus-rtu-relay-8ch", "on1", "--arg", "a=1"), "unknown-argument"),
+        (("delta/vfd", "frequency"), "missing-argument"),
+        (("delta/vfd", "frequency", "--arg", "hertz=fast"), "bad-argument"),
+        (("delta/vfd", "frequency", "--arg", "hertz=61"), "bad-argument"),
+    ],
+)
+def test_encode_refused(args, reason):
+    shown = run("encode", *args)
+    assert shown.exit_code == 1
+    assert json.loads(shown.output)["error"] == reason
+
+
+def test_encode_usage():
+    assert run("encode", "delta/vfd", "frequency", "--arg", "hertz").exit_code == 2
+
+
+def test_decode_of_a_topic_that_devices_share():
+    payload = '{"serialNo":"1","uuid":"e47","data":{"type":257,"value":1}}'
+    args = ("decode", "vguang/vf105", "--topic", "access_device/v2/event/alarm", "--payload", payload)
+    assert json.loads(run(*args, "--address", "e47").output)["readings"][0]["point"] == "fire"
+    assert json.loads(run(*args, "--address", "e48").output)["readings"] == []
+
+
 def test_missing_profile_is_an_error_of_the_taxonomy():
     assert isinstance(run("show", "no/such").exception, ProfileError)

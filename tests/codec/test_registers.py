@@ -121,3 +121,46 @@ class TestScaling:
         assert scaled is not None
         assert float(scaled(raw)) == float(Decimal(raw) * Decimal(str(scale)) + Decimal(str(offset)))
         assert math.isfinite(scaled(raw))
+
+
+# --- the way back from a scale
+
+
+@given(st.integers(-(2**15), 2**15 - 1), st.sampled_from([1, 0.1, 0.01, 0.001, 10, 0.5, 2.5]), st.integers(-100, 100))
+def test_unscaled_is_the_way_back(raw, scale, offset):
+    scaled = registers.scaler(scale, offset)
+    value = raw if scaled is None else scaled(raw)
+    assert registers.unscaled(value, "int16", scale, offset) == raw
+
+
+@pytest.mark.parametrize(("value", "raw"), [(0.25, 3), (0.249, 2), (-0.25, -2), (0.3, 3), (0.7, 7)])
+def test_between_two_the_nearest(value, raw):
+    assert registers.unscaled(value, "int16", 0.1) == raw
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "scale"),
+    [
+        (65536, "uint16", 1),
+        (-1, "uint16", 1),
+        (6553.6, "uint16", 0.1),
+        (2**31, "int32", 1),
+        (1e39, "float32", 1),
+        (2, "bool", 1),
+    ],
+)
+def test_beyond_the_type(value, kind, scale):
+    with pytest.raises(ValueError, match=r"beyond|neither"):
+        registers.unscaled(value, kind, scale)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_what_is_no_number_stands_for_nothing(value):
+    with pytest.raises(ValueError, match="no number"):
+        registers.unscaled(value, "uint16")
+
+
+@given(st.floats(width=32, allow_nan=False, allow_infinity=False))
+def test_floats_stay_what_they_are(value):
+    assert registers.unscaled(value, "float32") == value
+    assert registers.unscaled(True, "bool") is True

@@ -8,18 +8,53 @@ import pytest
 from edgegw.codec.serial import SERIAL_PROTOCOLS
 from edgegw.profiles.decode import REASONS
 from edgegw.profiles.loader import load_profile
-from edgegw.profiles.schema import Point, Profile, Sample
+from edgegw.profiles.schema import MqttAvailability, MqttRead, MqttSection, Point, Profile, Sample
+from edgegw.profiles.schema_commands import (
+    Arg,
+    CommandSample,
+    CommandSpec,
+    Confirm,
+    ModbusCommand,
+    MqttAck,
+    MqttCommand,
+    MqttReplyRead,
+    MqttStale,
+    SerialCommand,
+)
 
 PAGE = (Path(__file__).parents[2] / "docs" / "profiles.md").read_text()
 EXAMPLES = [block for block in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL) if block.startswith("vendor:")]
 
+MODELS = (
+    Profile,
+    Point,
+    Sample,
+    MqttSection,
+    MqttRead,
+    MqttAvailability,
+    CommandSpec,
+    Arg,
+    ModbusCommand,
+    MqttCommand,
+    MqttReplyRead,
+    SerialCommand,
+    Confirm,
+    CommandSample,
+    MqttAck,
+    MqttStale,
+)
+
 
 def test_one_example_a_link():
-    assert [re.findall(r"^link: (\w+)", example, re.MULTILINE)[0] for example in EXAMPLES] == [
+    assert {re.findall(r"^link: (\w+)", example, re.MULTILINE)[0] for example in EXAMPLES} == {
         "mqtt",
         "modbus",
         "serial",
-    ]
+    }
+
+
+def test_one_example_takes_commands():
+    assert any("\ncommands:" in example and "\ncommand_samples:" in example for example in EXAMPLES)
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
@@ -30,7 +65,12 @@ def test_examples_pass(example, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", [*sorted(REASONS), *SERIAL_PROTOCOLS, *Profile.model_fields, *Point.model_fields, *Sample.model_fields]
+    "name",
+    [
+        *sorted(REASONS),
+        *SERIAL_PROTOCOLS,
+        *(field for model in MODELS for field in model.model_fields),
+    ],
 )
 def test_named_on_the_page(name):
-    assert f"`{name}`" in PAGE or f"`{name}." in PAGE
+    assert any(text in PAGE for text in (f"`{name}`", f"`{name}.", f".{name}`"))

@@ -28,9 +28,52 @@ PUBLISHED = {
     "generic/rs485-smoke": ["01030002000125CA"],
     "generic/rs485-level": ["0203000000018439", "020302001FBD8C"],
     "waveshare/modbus-rtu-relay-8ch": ["01050000FF008C3A", "0101000000083DCC", "0105020000324DA7"],
+    "vguang/vf105": [
+        '{"serialNo":"6w8keif5g6","uuid":"e4720000964b5c00","time":1639475284,"sign":"","data":[{"userId":"U001","type":"300","timeStamp":1639475284,"result":0,"name":"张三","code":"","extra":{},"error":"ALLOW"}]}',
+    ],
+    "mqtt-face/terminal": [
+        '{"operator":"RecPush","info":{"personId":"3","RecordID":"2","VerifyStatus":"1","PersonType":"0",'  # noqa: ISC004
+        '"similarity1":"83.000000","Sendintime":1,"facesluiceId":"1026700","time":"2026-04-10 10:00:07","PushType":0,'
+        '"pic":"data:image/jpeg;base64,…"}}',
+    ],
     "generic/rdm6300": ["0231303030383646343434323603"],
     "generic/em4100-binary": ["020A0206008E6D5DB003"],
 }
+
+
+COMMANDS = {
+    "waveshare/modbus-rtu-relay-8ch": ["01050000FF008C3A", "0105020000324DA7"],
+    "generic/relay-fc05-0100": ["0105000101009D9A"],
+    "generic/relay-fc06": ["010600000001480A"],
+    "shelly/plug-s-gen3": [
+        '{"id":1,"src":"edgegw-shellyplugsg3-28372f2c745c","method":"Switch.Set","params":{"id":0,"on":true}}'
+    ],
+    "tasmota/relay": ["ON"],
+    "zigbee2mqtt/valve": ['{"state":"ON"}'],
+    "vguang/vf105": [
+        '{"serialNo":"0000000001","uuid":"e4720000964b5c00","code":"000000","time":0,"sign":"","data":{},"message":""}'
+    ],
+}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_published_commands_are_samples(name):
+    samples = ProfileLibrary().get(name).command_samples
+    used = {sample.hex.hex().upper() if sample.hex else sample.payload for sample in samples}
+    assert set(COMMANDS[name]) <= used
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_command_has_a_sample(name):
+    profile = ProfileLibrary().get(name)
+    assert set(profile.commands) == {sample.command for sample in profile.command_samples if sample.error is None}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_commands_that_unlock_end_by_themselves(name):
+    for command, spec in ProfileLibrary().get(name).commands.items():
+        if command.startswith(("pulse", "allow")):
+            assert spec.timed, command
 
 
 @pytest.mark.parametrize("name", NAMES)

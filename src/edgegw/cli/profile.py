@@ -1,4 +1,4 @@
-"""`edgegw profile`: list, show, test and try device profiles.
+"""`edgegw profile`: list, show, test and try device profiles, their messages and their commands.
 
 Owns: these commands' arguments and what they print.
 Must not know: how a profile is read or decodes; the site file.
@@ -13,9 +13,11 @@ import click
 from edgegw.errors import DecodeError, ProfileError
 
 if TYPE_CHECKING:
-    from edgegw.model import Decoded, Raw
+    from edgegw.model import Decoded, Raw, Value
+    from edgegw.profiles.encode import Outgoing
     from edgegw.profiles.loader import ProfileLibrary
     from edgegw.profiles.schema import Condition, Point, Profile
+    from edgegw.profiles.schema_commands import CommandSpec
 
 FAULT = 1
 """Exit code: it ran, and a sample or message failed."""
@@ -80,15 +82,44 @@ def show(library: "ProfileLibrary", name: str) -> None:
         hold = f" for {alarm.hold:g} s" if alarm.hold else ""
         condition = f"{alarm.point or 'device'} {_condition(alarm.when)}{hold}"
         print(f"  {alarm_name}: {condition} → {alarm.priority} {alarm.category}: {alarm.title.zh} / {alarm.title.en}")
-    print(f"\n{len(found.samples)} samples pass")
+    print("\ncommands" if found.commands else "\nno commands")
+    for command_name, spec in found.commands.items():
+        print(f"  {command_name}{_arguments(spec)}: {_effect(spec)}")
+    print(f"\n{len(found.samples) + len(found.command_samples)} samples pass")
+
+
+def _arguments(spec: "CommandSpec") -> str:
+    told = []
+    for name, arg in spec.args.items():
+        low, high = (f"{bound:g}" if bound is not None else "" for bound in (arg.min, arg.max))
+        limits = f" {low}…{high}" if low or high else f" {'|'.join(map(str, arg.choices))}" if arg.choices else ""
+        told.append(f"{name} {arg.type}{limits}{'' if arg.default is None else f' = {arg.default}'}")
+    return f" ({', '.join(told)})" if told else ""
+
+
+def _effect(spec: "CommandSpec") -> str:
+    confirm = spec.confirm
+    if confirm is not None:
+        value = f"argument {confirm.arg}" if confirm.arg else json.dumps(confirm.equals, ensure_ascii=False)
+        how = f"confirmed by {confirm.point} = {value} within {confirm.within:g} s"
+    elif spec.mqtt is not None and spec.mqtt.reply is not None:
+        how = f"confirmed by a reply on {spec.mqtt.reply.topic}"
+    elif spec.mqtt is not None:
+        how = "confirmed by the broker, which passes it on"
+    else:
+        how = "confirmed by the answer to the write" if spec.modbus else "not confirmed"
+    return f"{how}{', ends by itself' if spec.timed else ''}{f'; {spec.description}' if spec.description else ''}"
 
 
 def _show_section(found: "Profile") -> None:
     from edgegw.profiles.decode import compile_profile
     from edgegw.profiles.plan import poll_plan
 
-    for topic in compile_profile(found, "{address}").topics():
+    compiled = compile_profile(found, "{address}")
+    for topic in compiled.topics():
         print(f"topic: {topic}")
+    for topic in compiled.live_topics():
+        print(f"live topic: {topic}")
     for block in poll_plan(found):
         last = block.address + block.count - 1
         print(
@@ -137,7 +168,7 @@ def test(ctx: click.Context, names: tuple[str, ...]) -> None:
             print(f"FAIL {name}\n{_indent(error.detail)}")
             worst = max(worst, FAULT if error.reason == "samples" else 2)
         else:
-            print(f"ok   {name} ({len(found.samples)} samples)")
+            print(f"ok   {name} ({len(found.samples) + len(found.command_samples)} samples)")
     ctx.exit(worst)
 
 
@@ -148,6 +179,7 @@ def test(ctx: click.Context, names: tuple[str, ...]) -> None:
 @click.option("--hex", "hex_", help="Reply (Modbus RTU form) or serial bytes as hex digits.")
 @click.option("--request", help="Modbus: the request that the reply answers, as hex digits.")
 @click.option("--retained", is_flag=True, help="The broker kept the message from earlier.")
+@click.option("--address", help="MQTT: the device's address; found in the topic if not given.")
 @click.pass_context
 def decode(  # noqa: PLR0917 - click passes by name
     ctx: click.Context,
@@ -157,6 +189,7 @@ def decode(  # noqa: PLR0917 - click passes by name
     hex_: str | None,
     request: str | None,
     retained: bool,
+    address: str | None,
 ) -> None:
     """Decode one message and print its readings as JSON. Exit code 1 if it is refused."""
     from edgegw.profiles.decode import compile_profile
@@ -167,9 +200,9 @@ def decode(  # noqa: PLR0917 - click passes by name
     try:
         if payload is not None:
             raw: Raw = _mqtt(found, topic, payload, retained)
-            address = _address(found, raw.topic)  # type: ignore[union-attr]  # _mqtt makes MqttPayload
+            address = address or _address(found, raw.topic)  # type: ignore[union-attr]  # _mqtt makes MqttPayload
         else:
-            raw, address = _wire(found, _bytes(hex_ or ""), _bytes(request or "")), None
+            raw = _wire(found, _bytes(hex_ or ""), _bytes(request or ""))
         decoded = compile_profile(found, address).decode(raw)
     except DecodeError as error:
         print(json.dumps({"error": error.reason, "detail": error.detail}, ensure_ascii=False))
@@ -197,12 +230,14 @@ def _address(found: "Profile", topic: str) -> str:
     """The address for which a template of the profile is this topic; templates are tried in order."""
     from edgegw.profiles.decode import compile_profile
 
-    for template in compile_profile(found, "{address}").topics():
+    compiled = compile_profile(found, "{address}")
+    for template in (*compiled.topics(), *compiled.live_topics()):
         head, _, rest = template.partition("{address}")
         tail = rest.replace("{address}", "")
         if topic.startswith(head) and topic.endswith(tail) and len(topic) > len(head) + len(tail):
             address = topic[len(head) : len(topic) - len(tail)]
-            if template.replace("{address}", address) == topic and topic in compile_profile(found, address).topics():
+            at = compile_profile(found, address)
+            if template.replace("{address}", address) == topic and topic in {*at.topics(), *at.live_topics()}:
                 return address
     return "device"
 
@@ -231,6 +266,76 @@ def _as_json(decoded: "Decoded") -> str:
     if decoded.online is not None:
         said["online"] = decoded.online
     return json.dumps(said, ensure_ascii=False, indent=2)
+
+
+@profile.command()
+@click.argument("name")
+@click.argument("command")
+@click.option("--arg", "args", multiple=True, metavar="NAME=VALUE", help="An argument; may be given several times.")
+@click.option("--address", default="device", show_default=True, help="MQTT: what {address} is in the topics.")
+@click.option("--unit", default=1, show_default=True, type=click.IntRange(0, 255), help="Modbus: the unit asked.")
+@click.option("--id", "correlation", default="1", show_default=True, help="MQTT: what {id} is.")
+@click.pass_context
+def encode(  # noqa: PLR0917 - click passes by name
+    ctx: click.Context, name: str, command: str, args: tuple[str, ...], address: str, unit: int, correlation: str
+) -> None:
+    """Print as JSON what a command would send, and what confirms it; nothing is sent. Exit code 1 if it is refused."""
+    from edgegw.errors import CommandError
+    from edgegw.profiles.encode import compile_commands
+
+    found = _load(ctx.obj, name)
+    try:
+        given = dict(_argument(found, command, text) for text in args)
+        outgoing = compile_commands(found, address, unit).encode(command, given, correlation)
+    except CommandError as error:
+        print(json.dumps({"error": error.reason, "detail": error.detail}, ensure_ascii=False))
+        ctx.exit(FAULT)
+    else:
+        print(json.dumps(_sent(outgoing, unit), ensure_ascii=False, indent=2))
+
+
+def _argument(found: "Profile", command: str, text: str) -> tuple[str, "Value"]:
+    """A name and its value, in the argument's type; what is no such value stays text and is refused as one."""
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise click.UsageError(f"--arg {text}: NAME=VALUE is wanted")
+    spec = found.commands.get(command)
+    kind = spec.args[key].type if spec is not None and key in spec.args else "str"
+    if kind == "bool":
+        return key, {"true": True, "false": False}.get(value, value)
+    if kind == "str":
+        return key, value
+    try:
+        return key, float(value) if kind == "float" or not value.lstrip("-").isdecimal() else int(value)
+    except ValueError:
+        return key, value
+
+
+def _sent(outgoing: "Outgoing", unit: int) -> dict[str, object]:
+    """What is sent, and what confirms it."""
+    from edgegw.codec.modbus import read_request
+    from edgegw.profiles.encode import ModbusWrite, MqttPublish
+    from edgegw.profiles.samples import shown
+
+    told: dict[str, object] = dict(shown(outgoing, unit))
+    if isinstance(outgoing, ModbusWrite):
+        if outgoing.readback is not None:
+            told["readback"] = {
+                "hex": read_request(unit, *outgoing.readback).hex().upper(),
+                "words": list(outgoing.expect),
+                **({} if outgoing.mask is None else {"mask": list(outgoing.mask)}),
+                "within_s": outgoing.within_s,
+            }
+        return told
+    if isinstance(outgoing, MqttPublish):
+        told["qos"] = outgoing.qos
+        if outgoing.reply is not None:
+            reply = outgoing.reply
+            told["reply"] = {"topic": reply.topic} | ({reply.id_path: reply.id} if reply.id_path else {})
+    if outgoing.expect is not None:
+        expect = outgoing.expect
+        told["confirm"] = {"point": expect.point, "value": expect.value, "within_s": expect.within_s}
+    return told
 
 
 def _load(library: "ProfileLibrary", name: str) -> "Profile":
