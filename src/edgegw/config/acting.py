@@ -166,8 +166,8 @@ class Door(Strict):
         contact: so while the door is open.
         exit: the exit button: opens without a credential.
         fire: while it is so the door is released, and stays so until it is relocked by hand.
-        pulse: how long one grant opens; an argument ``seconds`` of the lock's unlock command is given it. A lock without one has a
-            time of its own: write that.
+        pulse: how long one grant opens; an argument ``seconds`` of the lock's unlock command is given it. A lock without
+            one has a time of its own: write that.
         held_open: open longer than this after a grant is an alarm.
         lockout: after too many failures nothing is accepted for a while.
         anti_passback: nobody enters twice without leaving; not checked if not given.
