@@ -214,7 +214,7 @@ class CommandAnswer(Struct, frozen=True):
 
 
 CredentialKind = Literal["card", "qr", "pin"]
-Number = Annotated[str, Meta(min_length=1, max_length=256)]
+Number = Annotated[str, Meta(pattern=r"\S", max_length=256)]
 Pin = Annotated[str, Meta(pattern="^[0-9]{4,12}$")]
 
 
@@ -223,7 +223,7 @@ class CredentialPut(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     number: Number
     kind: CredentialKind = "card"
-    holder: Annotated[str, Meta(min_length=1, max_length=64)]
+    holder: Annotated[str, Meta(pattern=r"\S", max_length=64)]
     name: Annotated[str, Meta(max_length=64)] = ""
     groups: Annotated[tuple[Slug, ...], Meta(max_length=32)] = ()
     valid_from: Moment | None = None
@@ -233,8 +233,6 @@ class CredentialPut(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     duress: bool = False
 
     def __post_init__(self) -> None:
-        if not self.number.strip() or not self.holder.strip():
-            raise ValueError("a blank number or holder")
         if any(not is_slug(group) for group in self.groups):
             raise ValueError("a line end in a group's name")
         if any(pin is not None and pin.endswith("\n") for pin in (self.pin, self.duress_pin)):
@@ -255,10 +253,6 @@ class CredentialNumber(Struct, frozen=True, forbid_unknown_fields=True):
 
     number: Number
     kind: CredentialKind = "card"
-
-    def __post_init__(self) -> None:
-        if not self.number.strip():
-            raise ValueError("a blank number")
 
 
 class CredentialRevoked(Struct, frozen=True):
