@@ -8,6 +8,7 @@ The first line on stdout says where everything is. Then every line on stdin is a
 - ``tap`` {reader, card}: a card is held to a reader for one frame → {"at"}: when its last byte was on the wire.
 - ``pass`` {reader, card, unit, channel, within}: the same, then wait for the relay → {"at", "written", "confirmed"}, or
   {"at", "refused"}.
+- ``passes`` {of: [{reader, card, unit, channel, within}, …]}: several at once; a list of their answers.
 - ``frame`` {reader, hex}: any bytes on a reader's line.
 - ``input`` {channel, on}: a dry contact at the input module.  ``fault`` {unit, kind, seconds, times}: a bus unit misbehaves.
 - ``unplug`` / ``plug`` {what: ``bus`` or a reader's number}: the line goes, or comes back.
@@ -116,6 +117,7 @@ class Gatehouse:
         self._acts: Mapping[str, Callable[[dict[str, Any]], Awaitable[object]]] = {
             "tap": self._tap,
             "pass": self._pass,
+            "passes": self._passes,
             "frame": self._frame,
             "input": self._input,
             "fault": self._fault,
@@ -182,6 +184,9 @@ class Gatehouse:
                     await self.witness.changed.wait()
             except TimeoutError:
                 continue
+
+    async def _passes(self, asked: dict[str, Any]) -> list[dict[str, Any]]:
+        return list(await asyncio.gather(*(self._pass(one) for one in asked["of"])))
 
     async def _frame(self, asked: dict[str, Any]) -> dict[str, float]:
         return {"at": self.readers[asked.get("reader", 0)].line.send(bytes.fromhex(asked["hex"]))}
