@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from edgegw.access.decision import AWAITING, DENIED, GRANTED, GUESSES, REASONS
+from edgegw.access.decision import AWAITING, DENIED, GRANTED, GUESSES, REASONS, Presented
 from edgegw.access.specs import LockoutSpec, MultiSpec, PassbackSpec
 from tests.access.site import CARD, DONE, FAILED, MONDAY_NOON, OTHER, Site, door, kinds
 
@@ -386,6 +386,16 @@ def test_a_pin_serves_once_and_for_its_own_card() -> None:
     assert site.reason("9999", kind="pin") == "no-card"
 
 
+def test_a_pin_that_was_not_handed_on_is_a_wrong_one() -> None:
+    site = one(require="card+pin")
+    site.person(pin="1234")
+    site.show()
+    bare = Presented(kind="pin", hashed=b"", reader="r1")
+    decision = site.core.present("main", bare, site.now, clock_trusted=True).decision
+    assert decision is not None
+    assert decision.reason == "wrong-pin"
+
+
 def test_the_event_of_card_and_pin_shows_the_card_and_never_the_pin() -> None:
     site = one(require="card+pin")
     site.person(pin="12345678")
@@ -542,6 +552,15 @@ def test_who_left_may_enter_again_and_leaving_is_never_refused() -> None:
     assert site.walk(direction="out") == "card"
     assert site.walk(direction="out") == "card"
     assert site.walk() == "card"
+
+
+def test_hard_refuses_and_says_so() -> None:
+    site = one(passback=HARD)
+    site.person()
+    site.walk()
+    step = site.show()
+    assert step.decision is not None
+    assert (step.act, step.decision.details) == ("refuse", {"anti_passback": "hard"})
 
 
 def test_soft_grants_and_reports() -> None:

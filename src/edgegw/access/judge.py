@@ -190,8 +190,7 @@ class Judge:
         for one in gathering.present(now.mono_ns):
             known = self._book.get(one.key)
             if known is None or room.rights.refusal(known, now.wall_ns, trusted=trusted) is not None:
-                gathering.drop(one.holder)  # revoked, or not in time any more, while waiting for the others
-                continue
+                continue  # revoked, or not in time any more, while waiting for the others
             escorted = escorted or spec.escort in known.groups
             movers.append(Mover(one.holder, one.direction == "in", trusted))
         if len(movers) < spec.cards:

@@ -53,10 +53,6 @@ class Gathering:
         """Those still in time."""
         return tuple(one for one in self._waiting.values() if now_ns < one.until_ns)
 
-    def drop(self, holder: str) -> None:
-        """This one does not count any more."""
-        self._waiting.pop(holder, None)
-
     def clear(self) -> None:
         """All passed."""
         self._waiting.clear()
