@@ -51,6 +51,7 @@ COMMANDS: dict[str, Lazy] = {
     "schema": Lazy("edgegw.cli.schema:schema", "Write the JSON Schema of site files or profiles, for editors."),
     "profile": Lazy("edgegw.cli.profile:profile", "List, show, test and try device profiles."),
     "store": Lazy("edgegw.cli.store:store", "Statistics, verification, backup and restore of the store."),
+    "token": Lazy("edgegw.cli.token:token", "Make, list, rotate and revoke tokens of the local API."),
     "demo": Lazy("edgegw.cli.demo:demo", "A simulated community, the gateway and a ticket desk, live."),
 }
 
