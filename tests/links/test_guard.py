@@ -145,3 +145,72 @@ def test_tcp_exception_is_an_answer_and_a_late_one_is_counted():
     guard.release()
     assert guard.take(TCP_REPLY) == b""
     assert guard.late == 1
+
+
+PULSE = bytes.fromhex("0105020000324DA7")
+WROTE = Expected(unit=1, function=5, echo=PULSE[2:6])
+
+
+@pytest.mark.parametrize("size", [1, 3, 99])
+def test_a_writes_answer_repeats_it_and_comes_through(size):
+    guard = RtuGuard()
+    guard.expect(WROTE)
+    assert grow(guard, PULSE, size) == PULSE
+    assert guard.matched
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        b"\2\5\2\0\0\x32",
+        b"\1\6\2\0\0\x32",
+        b"\1\5\2\1\0\x32",
+        b"\1\5\2\0\0\x33",
+        b"\1\5\2\0\xff\0",
+        b"\1\x0f\2\0\0\x32",
+    ],
+    ids=["unit", "function", "address", "value", "on", "several"],
+)
+@pytest.mark.parametrize("size", [1, 5, 99])
+def test_the_answer_to_another_write_is_late(other, size):
+    guard = RtuGuard()
+    guard.expect(WROTE)
+    assert grow(guard, seal(other) + PULSE, size) == PULSE
+    assert guard.late == 1
+    alone = RtuGuard()
+    alone.expect(WROTE)
+    assert grow(alone, seal(other), size) == b""
+
+
+@pytest.mark.parametrize(("function", "echo"), [(15, b"\0\x13\0\x0a"), (16, b"\0\1\0\2")])
+def test_several_written_are_answered_with_how_many(function, echo):
+    guard = RtuGuard()
+    guard.expect(Expected(17, function, echo=echo))
+    assert grow(guard, seal(bytes((17, function)) + echo[:3] + b"\x63")) == b""
+    good = seal(bytes((17, function)) + echo)
+    assert grow(guard, seal(bytes((17, function)) + echo[:3] + b"\x63") + good) == good
+
+
+def test_a_refused_write_is_an_answer_and_a_torn_one_is_noticed():
+    guard = RtuGuard()
+    guard.expect(WROTE)
+    assert grow(guard, seal(b"\x01\x85\x02")) == seal(b"\x01\x85\x02")
+    guard.expect(WROTE)
+    assert grow(guard, PULSE[:6]) == b""
+    assert guard.stray
+
+
+@given(noise=st.binary(max_size=20), size=st.integers(1, 9))
+def test_nothing_but_the_asked_writes_answer_ever_comes_through(noise, size):
+    guard = RtuGuard()
+    guard.expect(WROTE)
+    assert grow(guard, noise + PULSE, size) in {b"", PULSE}
+
+
+def test_tcp_takes_the_answer_to_the_write_of_this_transaction_only():
+    guard = TcpGuard()
+    guard.expect(WROTE)
+    guard.sent(tcp(9, 1, PULSE[1:6]))
+    for other in (tcp(8, 1, PULSE[1:6]), tcp(9, 1, b"\5\2\0\0\x33"), tcp(9, 2, PULSE[1:6])):
+        assert grow(guard, other) == b""
+    assert grow(guard, tcp(9, 1, PULSE[1:6])) == tcp(9, 1, PULSE[1:6])

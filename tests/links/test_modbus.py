@@ -8,7 +8,8 @@ import pytest
 from edgegw.config.lines import line_of
 from edgegw.config.schema import ModbusRtuLink, ModbusRtuTcpLink, ModbusTcpLink
 from edgegw.links.modbus import unit_plan
-from edgegw.links.schedule import Poll
+from edgegw.links.request import Poll, choose_probe
+from edgegw.links.timing import byte_count
 from edgegw.profiles.schema import Profile
 
 PROFILE = {
@@ -51,3 +52,37 @@ def test_importing_the_links_does_not_import_their_libraries():
     """A gateway without such links must not pay for them at start."""
     code = "import sys, edgegw.links.modbus, edgegw.links.serial; print({'pymodbus', 'serial', 'serialx'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"
+
+
+def test_a_block_on_which_something_urgent_hangs_is_an_alarm_poll():
+    plan = unit_plan("meter1", 7, Profile.model_validate(PROFILE), {"current", "nonsense"})
+    assert [poll.alarm for poll in plan.polls] == [True, False]
+    assert not any(poll.alarm for poll in unit_plan("meter1", 7, Profile.model_validate(PROFILE)).polls)
+
+
+def test_the_probe_differs_from_what_commands_are_read_back_by():
+    relay = Profile.model_validate(
+        PROFILE
+        | {
+            "points": {
+                f"relay{n}": {"type": "bool", "modbus": {"table": "coil", "address": n, "group": "fast"}}
+                for n in range(16)
+            },
+            "commands": {
+                "on": {
+                    "modbus": {"table": "coil", "address": 3, "value": True},
+                    "confirm": {"point": "relay3", "equals": True},
+                },
+                "off": {
+                    "modbus": {"table": "coil", "address": 3, "value": False},
+                    "confirm": {"point": "relay3", "equals": False},
+                },
+                "all": {"modbus": {"table": "coil", "address": 255, "value": True}},
+            },
+        }
+    )
+    plan = unit_plan("relay", 1, relay)
+    assert plan.readbacks == (Poll("coil", 3, 1, 0.0),)
+    probe, distinct = choose_probe(plan.polls, plan.readbacks)
+    assert (byte_count(probe.table, probe.count), distinct) == (1, False), "both lengths there are belong to other answers"
+    assert choose_probe(plan.polls) == (Poll("coil", 0, 1, 1.0), True)

@@ -163,3 +163,16 @@ async def test_stopping_in_the_middle_of_a_call_leaves_no_task(sink, started):
         await task
     left = {t for t in asyncio.all_tasks() - before if "_serve" not in repr(t)}  # the simulator's own
     assert not left
+
+
+async def test_stopping_while_it_connects_is_never_lost(sink, started):
+    """Whatever step of connecting the cancellation meets, also the one that succeeds."""
+    server = await started(server_of("tcp", [slave(1)]))
+    for steps in range(12):
+        task = asyncio.create_task(make(server, sink, plan(1, *BLOCKS)).run(lambda: None))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        task.cancel()
+        done, _ = await asyncio.wait((task,), timeout=2)
+        assert done, f"still running after {steps} steps"
+        assert task.cancelled()

@@ -12,7 +12,7 @@ lives.
 import asyncio
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edgegw.clock import Clock
 from edgegw.codec.line import CONNECT_TIMEOUT_S
@@ -62,8 +62,15 @@ class PymodbusTransport:
         self._lost = asyncio.get_running_loop().create_future()
         client = self._make_client(self._lost)
         self._client = client
+        call = asyncio.ensure_future(client.connect())
         try:
-            connected = await client.connect()
+            await asyncio.wait((call,))  # not awaited itself: its wait_for loses a cancellation that comes as it succeeds
+        except asyncio.CancelledError:
+            await self._abandon(call)
+            client.close()  # it may have come about meanwhile
+            raise
+        try:
+            connected = call.result()
         except ValueError as error:  # pyserial: a baud rate the port can't do
             raise LinkError("settings", f"{_where(self._config)}: {error}") from error
         if not connected:
@@ -153,7 +160,7 @@ class PymodbusTransport:
         if lost.done():
             raise LinkError("lost", _where(self._config))
 
-    async def _abandon(self, call: "asyncio.Future[tuple[tuple[int, ...] | None, int]]") -> None:
+    async def _abandon(self, call: "asyncio.Future[Any]") -> None:
         """The connection goes first; only then may the call: nobody will read an answer from it any more."""
         await self.close()
         call.cancel()
