@@ -196,3 +196,21 @@ def test_a_rule_that_became_an_offline_rule_does_not_stay_active(kit) -> None:
     box.restart()
     box.wait(5)
     assert box.told() == ["raised", "cleared"]
+
+
+def test_an_alarm_on_an_old_value_is_confirmed_at_once_and_only_once(kit) -> None:
+    """What must not start on an old value (a linkage) hears of the fresh one, also if the alarm is older than a restart."""
+    box = kit.Box(kit.device(rules={"leak": kit.rule("leak", {"equals": True})}))
+    box.read({"leak": True}, quality=Quality.STALE)
+    assert box.told() == ["raised"]
+    assert box.data()["evidence"]["quality"] == "stale"
+    box.restart()
+    box.read({"leak": True}, quality=Quality.STALE)
+    assert box.told() == ["raised"]
+    box.read({"leak": True})
+    assert box.told() == ["raised", "updated"]
+    assert box.data()["evidence"]["quality"] == "fresh"
+    box.read({"leak": True})
+    box.restart()
+    box.read({"leak": True})
+    assert box.told() == ["raised", "updated"]

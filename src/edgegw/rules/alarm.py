@@ -95,6 +95,12 @@ class Alarm:
         """Whether it is raised and not yet cleared."""
         return self._state.data is not None
 
+    def told_quality(self) -> object:
+        """The quality of the value in the evidence told last; None if it is not raised or there is no value."""
+        data = self._state.data
+        evidence = None if data is None else msgspec.json.decode(data.evidence)
+        return evidence.get("quality") if isinstance(evidence, dict) else None
+
     def due_ns(self) -> int | None:
         """When time alone will change something, monotonic; None: not before something is seen."""
         return self._deadline_ns
@@ -156,15 +162,17 @@ class Alarm:
         elif self.phase is Phase.CLEARING:
             self._clear("recovered", now, draft)
 
-    def amend(self, evidence: Evidence | None, at: Instant, draft: Draft) -> None:
-        """Tell upstream, if raised, that the priority, category or (at most once a minute) the evidence is not what it was."""
+    def amend(self, evidence: Evidence | None, at: Instant, draft: Draft, *, at_once: bool = False) -> None:
+        """Tell upstream, if raised, that the priority, category or the evidence is not what it was; new evidence at most once
+        a minute unless `at_once`."""
         data = self._state.data
         if data is None:
             return
         spec = self.spec
         moved = (data.priority, data.category) != (spec.priority, spec.category)
         seen = self._merged(data.evidence, evidence or {})
-        fresh = bytes(seen) != bytes(data.evidence) and at.mono_ns - self._told_ns >= UPDATE_EVERY_NS
+        due = at_once or at.mono_ns - self._told_ns >= UPDATE_EVERY_NS
+        fresh = bytes(seen) != bytes(data.evidence) and due
         if not moved and not fresh:
             return
         data = msgspec.structs.replace(data, priority=spec.priority, category=spec.category)

@@ -27,16 +27,18 @@ class Watch:
     Attributes:
         test: None for kinds that need more than the value; then the engine calls `see`.
         reading: the last reading of the point.
+        old: the condition came to hold by an old value that no value from now has confirmed yet.
         armed_ns: the timer queue's note.
     """
 
-    __slots__ = ("alarm", "armed_ns", "compiled", "reading", "test")
+    __slots__ = ("alarm", "armed_ns", "compiled", "old", "reading", "test")
 
     def __init__(self, compiled: Compiled, alarm: Alarm) -> None:
         self.compiled = compiled
         self.alarm = alarm
         self.armed_ns: int | None = None
         self.reading: Reading | None = None
+        self.old = alarm.holding and alarm.told_quality() == STALE
         self.test: Test | None = compiled.test
 
     def see(self, reading: Reading, at: Instant, draft: Draft) -> None:
@@ -49,7 +51,13 @@ class Watch:
     def tell(self, reading: Reading, at: Instant, draft: Draft, *, holds: bool) -> None:
         """The condition holds now, or does not."""
         self.reading = reading
+        self.old = holds and reading.quality is STALE
         self.alarm.see(holds=holds, evidence=self.evidence(), at=at, draft=draft)
+
+    def confirm(self, at: Instant, draft: Draft) -> None:
+        """The condition that an old value told of holds by a value from now: what waits for that (a linkage) is told at once."""
+        self.old = False
+        self.alarm.amend(self.evidence(), at, draft, at_once=True)
 
     def evidence(self) -> Evidence:
         """What was seen, in the words of docs/rules.md."""
