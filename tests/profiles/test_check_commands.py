@@ -160,6 +160,14 @@ def test_what_is_late_may_only_raise_what_lasts_a_moment():
     assert told("mqtt", mqtt={"stale_when": [{"topic": "asks"}]}, alarms={"a": alarm}) == []
 
 
+def test_what_is_secret_is_shown_by_nothing():
+    points = MQTT_POINTS | {"card": {"type": "str", "secret": True, "mqtt": {"path": "card"}}}
+    alarm = {"point": "card", "when": {"changed": True}, "title": "t"}
+    command = {"mqtt": PUBLISH, "confirm": {"point": "card", "equals": "1"}}
+    found = told("mqtt", {"go": command}, points=points, alarms={"a": alarm})
+    assert sorted(at for at, _ in found) == ["alarms.a.point", "commands.go.confirm.point"]
+
+
 def test_plain_text_on_a_shared_topic_tells_nobody_apart():
     points = MQTT_POINTS | {"said": {"type": "str", "mqtt": {"topic": "all"}}}
     ((at, says),) = told("mqtt", mqtt={"match": {"path": "id"}}, points=points)

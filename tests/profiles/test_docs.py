@@ -8,19 +8,18 @@ import pytest
 from edgegw.codec.serial import SERIAL_PROTOCOLS
 from edgegw.profiles.decode import REASONS
 from edgegw.profiles.loader import load_profile
-from edgegw.profiles.schema import MqttAvailability, MqttRead, MqttSection, Point, Profile, Sample
+from edgegw.profiles.schema import Point, Profile, Sample
 from edgegw.profiles.schema_commands import (
     Arg,
     CommandSample,
     CommandSpec,
     Confirm,
     ModbusCommand,
-    MqttAck,
     MqttCommand,
     MqttReplyRead,
-    MqttStale,
     SerialCommand,
 )
+from edgegw.profiles.schema_mqtt import MqttAck, MqttAvailability, MqttRead, MqttSection, MqttStale
 
 PAGE = (Path(__file__).parents[2] / "docs" / "profiles.md").read_text()
 EXAMPLES = [block for block in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL) if block.startswith("vendor:")]

@@ -112,6 +112,8 @@ def _alarms(profile: Profile) -> Iterator[Finding]:
         if alarm.point not in profile.points:
             yield at, f"there is no point {alarm.point!r}; points are {', '.join(profile.points)}"
             continue
+        if profile.points[alarm.point].secret:
+            yield at, f"{alarm.point} is secret, and an alarm shows what it saw"
         numeric = profile.points[alarm.point].type in _NUMERIC
         if not numeric and alarm.when.model_fields_set & {"above", "below", "rate_above"}:
             yield ("alarms", name, "when"), f"point {alarm.point} is no number: use equals, in, changed or missing"

@@ -155,6 +155,8 @@ def _confirm(profile: Profile, at: Loc, spec: CommandSpec, confirm: Confirm) -> 
     if point is None:
         yield (*here, "point"), f"there is no point {confirm.point!r}; points are {', '.join(profile.points)}"
         return
+    if point.secret:
+        yield (*here, "point"), f"{confirm.point} is secret, and an outcome shows what confirmed it"
     if confirm.settle and profile.link != "modbus":
         yield (*here, "settle"), "settle is for Modbus: elsewhere the device tells by itself"
     if confirm.within > spec.timeout:

@@ -15,7 +15,8 @@ import msgspec
 from edgegw.errors import DecodeError, ProfileError
 from edgegw.model import Decoded, MqttPayload, Quality, Raw, Reading
 from edgegw.profiles.convert import Convert, as_text, converter
-from edgegw.profiles.schema import MqttAvailability, MqttSection, Profile, Scalar
+from edgegw.profiles.schema import Profile, Scalar
+from edgegw.profiles.schema_mqtt import MqttAvailability, MqttSection
 
 MAX_PAYLOAD = MqttSection().max_payload
 """Bytes of a payload that is looked at where the profile does not say: real ones are some hundred; larger ones come from cameras

@@ -13,15 +13,8 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from edgegw.profiles.fields import Duration, HexBytes, Slug, Strict, Text
-from edgegw.profiles.schema_commands import (
-    CommandSample,
-    CommandSpec,
-    MqttAck,
-    MqttMatch,
-    MqttStale,
-    MqttWhen,
-    WordOrder,
-)
+from edgegw.profiles.schema_commands import CommandSample, CommandSpec, WordOrder
+from edgegw.profiles.schema_mqtt import MqttRead, MqttSection
 
 PointType = Literal[
     "bool", "int", "float", "str", "uint16", "int16", "uint32", "int32", "uint64", "int64", "float32", "float64"
@@ -29,21 +22,6 @@ PointType = Literal[
 """bool, int, float and str suit messages that carry text or JSON; the sized ones suit registers and binary fields."""
 
 Scalar = bool | int | float | str | None
-
-
-class MqttRead(Strict):
-    """Where a point is in an MQTT message.
-
-    Attributes:
-        topic: template with ``{address}``; the profile's `mqtt.topic` where not given.
-        path: dotted path into the JSON payload (``params.switch:0.apower``, ``events.0.event``); empty: the whole
-            payload as text.
-        when: only in messages that say so; in others the point gives no reading.
-    """
-
-    topic: str | None = None
-    path: str = ""
-    when: MqttWhen | None = None
 
 
 class ModbusRead(Strict):
@@ -197,42 +175,6 @@ class Point(Strict):
     modbus: ModbusRead | None = None
     serial: SerialRead | None = None
     report: Report | None = None
-
-
-class MqttAvailability(Strict):
-    """The topic by which a device, or something in its name, says whether it is there. Plain text and JSON are both tried.
-
-    Attributes:
-        path: where the word is, in JSON. online, offline: the words.
-        says: every message on the topic says this, whatever is in it (a last will without a word).
-    """
-
-    topic: str
-    says: Literal["online", "offline"] | None = None
-    path: str = "state"
-    online: tuple[Scalar, ...] = Field(default=("online", "Online", True, "true"), strict=False)
-    offline: tuple[Scalar, ...] = Field(default=("offline", "Offline", False, "false"), strict=False)
-
-
-class MqttSection(Strict):
-    """What is common to a profile's MQTT topics. `{address}` stands for the device's address in the site file.
-
-    Attributes:
-        live: topics that count only while they are fresh: requests for a decision, answers to commands. They are taken by a
-            session the broker keeps nothing for, without retained messages; so nothing queued or replayed can act.
-        match: for topics that many devices share.
-        acks: acknowledgements the device waits for.
-        stale_when: messages that are not from now though they came now: late or repeated records.
-        max_payload: bytes of a payload that is looked at; real ones are some hundred, one with a picture up to a megabyte.
-    """
-
-    topic: str = "{address}"
-    availability: MqttAvailability | None = None
-    live: tuple[str, ...] = Field(default=(), strict=False)
-    match: MqttMatch | None = None
-    acks: tuple[MqttAck, ...] = Field(default=(), strict=False)
-    stale_when: tuple[MqttStale, ...] = Field(default=(), strict=False)
-    max_payload: Annotated[int, Field(ge=1024, le=2 * 1024 * 1024)] = 256 * 1024
 
 
 class ModbusSection(Strict):

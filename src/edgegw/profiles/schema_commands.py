@@ -1,6 +1,6 @@
-"""The `commands` of a device profile as typed models, and how MQTT devices want to be answered.
+"""The `commands` of a device profile as typed models.
 
-Owns: what one command may say: arguments, what is written, how its effect is confirmed; acknowledgement templates.
+Owns: what one command may say: arguments, what is written, how its effect is confirmed; samples of what is sent.
 Must not know: encoding (encode), links.
 """
 
@@ -206,51 +206,3 @@ class CommandSample(Strict):
         ):
             raise ValueError("a command's sample says what is sent: hex, or topic and payload; or the error")
         return self
-
-
-class MqttWhen(Strict):
-    """Which messages of a topic are meant: those whose value at `path` is `equals`; 0 and "0" are the same: devices mix them."""
-
-    path: Path
-    equals: Scalar
-
-
-class MqttStale(Strict):
-    """Which messages are not from now though they came now: sent late by the device, or once more. Their readings are stale.
-
-    Attributes:
-        topic: of which topic (template with ``{address}``); every one of the profile if not given.
-        path, equals: and only messages that say so; every message of the topic if not given.
-    """
-
-    topic: str | None = None
-    path: Path | None = None
-    equals: Scalar = None
-
-    @model_validator(mode="after")
-    def _something(self) -> "MqttStale":
-        if self.topic is None and self.path is None:
-            raise ValueError("stale_when names a topic, or a path and what it equals")
-        if (self.path is None) == ("equals" in self.model_fields_set):
-            raise ValueError("path and equals go together")
-        return self
-
-
-class MqttAck(Strict):
-    """An application-level acknowledgement a device waits for; published after the commit of its message, never before.
-
-    Attributes:
-        topic: of the message that is acknowledged (template with ``{address}``).
-        reply: topic of the acknowledgement; payload: its text. Both may name ``{address}`` and paths of the message in
-            double braces: ``{{serialNo}}``, JSON-escaped inside a JSON payload. A message without them is not acknowledged.
-    """
-
-    topic: str
-    reply: str
-    payload: str
-
-
-class MqttMatch(Strict):
-    """Which messages of a shared topic (one without ``{address}``) are this device's: those whose `path` is its address."""
-
-    path: Path
