@@ -139,9 +139,7 @@ class RuleEngine:
                         holding = watch.alarm.holding
                         holds = test(reading.value, holding)
                         if holds is holding or holds is None:
-                            if holds and watch.old and reading.quality is not STALE:
-                                draft = draft or Draft()
-                                watch.confirm(at, draft)
+                            draft = watch.confirm(reading, at, draft) if holds and watch.old else draft
                             continue
                         draft = draft or Draft()
                         watch.tell(reading, at, draft, holds=holds)

@@ -54,10 +54,14 @@ class Watch:
         self.old = holds and reading.quality is STALE
         self.alarm.see(holds=holds, evidence=self.evidence(), at=at, draft=draft)
 
-    def confirm(self, at: Instant, draft: Draft) -> None:
-        """The condition that an old value told of holds by a value from now: what waits for that (a linkage) is told at once."""
+    def confirm(self, reading: Reading, at: Instant, draft: Draft | None) -> Draft | None:
+        """What an old value told of is so by a value from now: whoever waits for that (a linkage) is told at once."""
+        if reading.quality is STALE:
+            return draft
         self.old = False
+        draft = draft or Draft()
         self.alarm.amend(self.evidence(), at, draft, at_once=True)
+        return draft
 
     def evidence(self) -> Evidence:
         """What was seen, in the words of docs/rules.md."""
