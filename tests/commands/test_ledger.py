@@ -90,6 +90,23 @@ def test_ids_of_upstream_commands_of_earlier_runs_go_once_their_outcome_is_known
     assert states == {}
 
 
+def test_an_id_of_an_earlier_run_that_is_used_anew_is_not_deleted_under_its_new_command(clock: ManualClock) -> None:
+    ledger = Ledger({}, boot=1, now=clock.now())
+    states: dict[str, bytes] = {}
+    for n in range(100):
+        kept(
+            ledger.admit(command(clock.now(), f"u-{n}", by=issuer(Source.UPSTREAM), expires_s=30), clock.now()), states
+        )
+        kept(ledger.end(f"u-{n}"), states)
+    again = Ledger(states, boot=2, now=clock.now())
+    for n in (99, 0):
+        assert not again.used(f"u-{n}")
+        kept(again.admit(command(clock.now(), f"u-{n}"), clock.now()), states)
+    for _ in range(3):
+        kept(again.retire(clock.now(), 0), states)
+    assert set(states) == {"u-0", "u-99"}
+
+
 def test_it_is_full_for_those_outside_only(clock: ManualClock) -> None:
     ledger = Ledger({}, boot=1, now=clock.now(), most=2)
     for n in range(2):

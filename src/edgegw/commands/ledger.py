@@ -94,11 +94,11 @@ class Ledger:
         self._dated: list[tuple[int, str]] = []
         self._undated: deque[tuple[int, str]] = deque()
         self._internal: deque[str] = deque()
-        self._void: deque[str] = deque()  # durable, and needless
+        self._void: dict[str, None] = {}  # durable, and needless; in order
         found = [(id_, _decode(value)) for id_, value in states.items()]
         for id_, entry in sorted(found, key=lambda one: one[1].at):
             if self._is_void(entry):
-                self._void.append(id_)
+                self._void[id_] = None
             else:
                 self._keep(id_, entry, now)
 
@@ -159,7 +159,8 @@ class Ledger:
         """
         gone: list[str] = []
         while self._void and len(gone) < RETIRE_AT_ONCE:
-            gone.append(self._void.popleft())
+            gone.append(next(iter(self._void)))
+            del self._void[gone[-1]]
         while self._dated and self._dated[0][0] <= floor_ns and len(gone) < RETIRE_AT_ONCE:
             expires_ns, id_ = self._dated[0]
             entry = self._entries.get(id_)
@@ -190,6 +191,7 @@ class Ledger:
 
     def _keep(self, id_: str, entry: Entry, now: Instant) -> None:
         self._entries[id_] = entry
+        self._void.pop(id_, None)  # its row is overwritten, and must not be deleted under it
         if entry.source in INTERNAL:
             self._internal.append(id_)
         elif entry.expires is not None:

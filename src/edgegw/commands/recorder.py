@@ -74,8 +74,9 @@ class Recorder:
         return len(self._queue) * 2 >= self._most
 
     def attempt(self, batch: Batch, once: Sequence[StateChange] = ()) -> Attempt:
-        """Begin a commit at once. `once`: changes that are right in this commit only, and not repeated should it fail."""
-        whole = Batch(batch.events, (*batch.states, *once), batch.dead)
+        """Begin a commit at once. `once`: changes that are right in this commit only, and not repeated should it fail; of two
+        changes of one key the batch's counts."""
+        whole = Batch(batch.events, (*once, *batch.states), batch.dead)
         return self._start(self._try(whole), "command-commit")
 
     def later(
