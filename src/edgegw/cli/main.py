@@ -51,6 +51,10 @@ COMMANDS: dict[str, Lazy] = {
     "schema": Lazy("edgegw.cli.schema:schema", "Write the JSON Schema of site files or profiles, for editors."),
     "profile": Lazy("edgegw.cli.profile:profile", "List, show, test and try device profiles."),
     "store": Lazy("edgegw.cli.store:store", "Statistics, verification, backup and restore of the store."),
+    "device": Lazy("edgegw.cli.device:device", "List devices, read their points, send them commands."),
+    "door": Lazy("edgegw.cli.door:door", "List doors; unlock, release and relock them."),
+    "alarms": Lazy("edgegw.cli.watch:alarms", "Alarms that are raised and not cleared."),
+    "events": Lazy("edgegw.cli.watch:events", "Follow the records as they are stored."),
     "token": Lazy("edgegw.cli.token:token", "Make, list, rotate and revoke tokens of the local API."),
     "demo": Lazy("edgegw.cli.demo:demo", "A simulated community, the gateway and a ticket desk, live."),
 }
