@@ -277,3 +277,36 @@ async def test_urgent_devices_are_heard_while_nothing_can_be_stored_and_keep_the
         kinds = [event.type for batch in rig.store.batches for event in batch.events]
         assert kinds.count("edgegw.alarm.raised") == 1
         assert kinds.count("edgegw.reading") == PENDING_LIMIT
+
+
+async def test_a_card_number_is_whole_for_listeners_alone() -> None:
+    rig = Rig()
+    told: list[object] = []
+    recorded: list[object] = []
+    pipeline = Pipeline(
+        store=rig.store,
+        decoders={"d1": CardDecoder()},
+        rules=rig.rules,
+        clock=rig.clock,
+        secret={"d1": frozenset({"card"})},
+    )
+    pipeline.listen("d1", lambda _device, decoded, _at: told.append(decoded.readings[0].value))
+    rig.rules.decoded = lambda _device, decoded, _at: recorded.append(decoded.readings[0].value) or Changes()  # type: ignore[func-returns-value, method-assign]
+    pipeline.offer("d1", MqttPayload("t", b"0008844356"), rig.clock.now())
+    assert told == ["0008844356"]
+    assert recorded == ["…4356"]
+    pipeline.offer("d1", MqttPayload("t", b"poison 0008844356"), rig.clock.now())
+    task = asyncio.create_task(pipeline.run())
+    await pipeline.drain()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    (dead,) = rig.store.batches[0].dead
+    assert b"8844356" not in dead.raw
+
+
+class CardDecoder:
+    def decode(self, raw: Raw) -> Decoded:
+        assert isinstance(raw, MqttPayload)
+        if raw.payload.startswith(b"poison"):
+            raise DecodeError("bad-checksum", "no frame")
+        return Decoded((Reading("card", raw.payload.decode()),))

@@ -20,10 +20,11 @@ How it keeps the promises:
 import asyncio
 import logging
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from struct import pack
 from typing import Protocol
 
+from edgegw.access.blot import blotted, withheld
 from edgegw.clock import Clock
 from edgegw.errors import DecodeError, StoreError
 from edgegw.model import (
@@ -127,6 +128,7 @@ class Pipeline:
     Args:
         decoders: device id → its compiled profile.
         rules: the rule engine; the pipeline is the only one that calls it.
+        secret: device → its points that are credentials: only who listens gets them whole, records are masked.
         observe: told the seconds of every commit.
     """
 
@@ -138,12 +140,14 @@ class Pipeline:
         rules: Rules,
         clock: Clock,
         observe: Callable[[float], None] = lambda _seconds: None,
+        secret: Mapping[str, Container[str]] | None = None,
     ) -> None:
         self._store = store
         self._decoders = decoders
         self._rules = rules
         self._clock = clock
         self._observe = observe
+        self._secret = secret or {}
         self._open = _Open()
         self._closed: deque[_Open] = deque()
         self._pending = 0
@@ -194,6 +198,8 @@ class Pipeline:
             if heard := self._heard.get(device):
                 for tell in heard:
                     tell(device, decoded, at)
+            if secret := self._secret.get(device):
+                decoded = blotted(decoded, secret)
             changes = self._rules.decoded(device, decoded, at)
             if changes.events:
                 self._open.events += changes.events
@@ -287,6 +293,9 @@ class Pipeline:
 
     def _poison(self, device: str, raw: Raw, error: DecodeError, at: Instant) -> None:
         key, data = _raw_bytes(raw)
+        detail = error.detail
+        if device in self._secret:
+            data, detail = withheld(data), "what it said is withheld"
         self.decode_errors[error.reason] += 1
         self.dead_letters += 1
         if self.decode_errors[error.reason] == 1:
@@ -294,9 +303,9 @@ class Pipeline:
                 "device %s: first message refused as %s (%s); kept as a dead letter, counted from here on",
                 device,
                 error.reason,
-                error.detail,
+                detail,
             )
-        detail = error.detail if len(data) <= RAW_LIMIT else f"{error.detail} (cut from {len(data)} bytes)"
+        detail = detail if len(data) <= RAW_LIMIT else f"{detail} (cut from {len(data)} bytes)"
         self._open.dead.append(DeadLetter("device", device, error.reason, detail, key, data[:RAW_LIMIT], at))
 
     def _close(self) -> None:

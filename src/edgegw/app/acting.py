@@ -174,7 +174,7 @@ class Acting:
             unrecorded=figures.records_waiting,
             acted_unrecorded=figures.acted_unrecorded,
             records_lost=figures.records_lost,
-            intake_up=self.intake is None or not self.intake.figures().reason,
+            intake_up=self.intake is None or self.intake.figures().connected,
             decisions=self.doors.decisions if self.doors is not None else {},
             doors=Counter(view.state for view in self.door_views()),
             credentials=len(self.book),

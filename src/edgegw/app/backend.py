@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
+from edgegw.access.blot import blotted
 from edgegw.access.decision import DoorView
 from edgegw.api.backend import Heard, ImportMode
 from edgegw.api.types import (
@@ -23,6 +24,7 @@ from edgegw.api.types import (
     moment,
     wall_ns,
 )
+from edgegw.app import build
 from edgegw.app.acting import Acting
 from edgegw.clock import Clock
 from edgegw.config.plan import DevicePlan, SitePlan
@@ -51,6 +53,7 @@ class ApiBackend:
         self._pipeline = pipeline
         self._acting = acting
         self._clock = clock
+        self._secret = build.secret_points(plan)
         self._last: dict[str, dict[str, tuple[Reading, Instant]]] = {name: {} for name in plan.devices}
         self._commands = {name: _commands(plan, device) for name, device in plan.devices.items()}
         self._news: dict[object, Heard] = {}
@@ -202,6 +205,8 @@ class ApiBackend:
     # --- inside ---------------------------------------------------------------------------------------------------
 
     def _hear(self, device: str, decoded: Decoded, at: Instant) -> None:
+        if secret := self._secret.get(device):
+            decoded = blotted(decoded, secret)
         last = self._last[device]
         for reading in decoded.readings:
             last[reading.point] = (reading, at)

@@ -28,6 +28,15 @@ def decoders(plan: SitePlan) -> dict[str, Decoder]:
     }
 
 
+def secret_points(plan: SitePlan) -> dict[str, frozenset[str]]:
+    """Device id → its points that are credentials, of devices that have any."""
+    found = {
+        name: frozenset(point for point, spec in profile.points.items() if spec.secret)
+        for name, profile in plan.profiles.items()
+    }
+    return {d.id: found[d.profile] for d in plan.devices.values() if found[d.profile]}
+
+
 def device_specs(plan: SitePlan) -> list[DeviceSpec]:
     """The devices as the rules want them."""
     return [_spec(plan, device) for device in plan.devices.values()]

@@ -92,7 +92,12 @@ class Gateway:
             log.warning("%d stored alarm or presence states could not be read; they begin anew", engine.unreadable)
         metrics = Metrics()
         pipeline = Pipeline(
-            store=store, decoders=compiled, rules=engine, clock=clock, observe=metrics.commit_seconds.observe
+            store=store,
+            decoders=compiled,
+            rules=engine,
+            clock=clock,
+            observe=metrics.commit_seconds.observe,
+            secret=build.secret_points(plan),
         )
         self._forget_upstreams(engine, pipeline)
         deliveries = [self._delivery(name, store, engine, pipeline, metrics) for name in plan.upstream]
@@ -105,7 +110,7 @@ class Gateway:
             plan, store=store, engine=engine, pipeline=pipeline, ears=ears, links=wired, encoders=encoders, book=book,
             clock=clock, observe=lambda path, seconds: metrics.responses[path].observe(seconds),
         )  # fmt: skip
-        supervisors = [Supervisor(one, sink=pipeline, clock=clock, counts=one.counts) for one in links]
+        supervisors = [Supervisor(one, sink=ears, clock=clock, counts=one.counts) for one in links]
         watchdog = Watchdog(
             progress=lambda: pipeline.settled,
             idle=lambda: pipeline.pending == 0 or pipeline.store_full,
