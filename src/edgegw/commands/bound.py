@@ -17,9 +17,9 @@ AGAIN_S = 5.0
 """A door, or whoever commands a device, gives the next order no sooner than this after the outcome of the last: an unlocked door
 stays open about as long, and an issuer waits for the answer."""
 
-FAULTS = 2
-"""Other units of a line that fail, flap or refuse in the time of one response. Any number may be dead for longer: their breakers
-are open, and they cost only their share of probes."""
+FAULTS = 1
+"""Other units of a line that fail in the time of one response: answer nothing from then on, or one request not. (The unit in
+question may fail once itself. Any number may be dead for longer: their breakers are open, and they cost only their share.)"""
 
 COMMANDS_AT_ONCE = 2
 """Commands of one device under way at once: one more than the one in question. A linkage that gives more raises it."""

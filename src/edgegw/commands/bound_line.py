@@ -6,7 +6,6 @@ Must not know: baud rates and frames (codec.line made durations of them), commit
 The symbols are docs/response.md's: B in flight, P probe, W write, R read-back, X confirmation time, F faults.
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable
 from functools import cached_property
 from heapq import nlargest
@@ -21,6 +20,7 @@ from edgegw.commands.bound import (
     OrderLoad,
     Part,
     Parts,
+    Timed,
     TurnLoad,
     UnitLoad,
     orders_in,
@@ -28,7 +28,10 @@ from edgegw.commands.bound import (
 )
 
 HOPELESS_S = 120.0
-"""A wait beyond this is called unbounded: every target is seconds."""
+"""A response beyond this is called unbounded: every target is seconds."""
+
+EXACT_S = 1e-6
+"""Sums are compared with this: the share of probes makes them come nearer for ever."""
 
 
 class _Lot(Struct, frozen=True):
@@ -40,14 +43,33 @@ class _Lot(Struct, frozen=True):
     all_read: bool = True
 
 
-class _Cost(Struct, frozen=True):
-    """Line time before a step. `first`, `second`: of orders that wait, at most `MAX_ORDERS` of each; `free`: of any number;
-    `fault`: more if the unit is one of those that fail."""
+class _Run(Struct, frozen=True):
+    """Orders of one giver on a device, each part at the worst of them."""
 
-    first: float = 0.0
-    second: float = 0.0
-    free: float = 0.0
-    fault: float = 0.0
+    order: OrderLoad
+    door: bool
+
+    @property
+    def confirm_s(self) -> float:
+        """X: from the write's answer to the begin of the last read-back, if nothing is before it."""
+        return 0.0 if self.order.readback is None else max(self.order.settle_s, self.order.within_s)
+
+    @property
+    def flights(self) -> int:
+        """How often something may just have begun when the order wants the line."""
+        return 2 if self.confirm_s > 0 else 1
+
+    def parts(self) -> Parts:
+        """What the order takes if nothing else is on the line."""
+        order = self.order
+        if order.readback is None:
+            return (Part("write", order.write.told_s, order.name),)
+        hold_s = 0.0 if self.confirm_s > 0 else order.write.answered_s - order.write.told_s
+        return (
+            Part("write", order.write.told_s + hold_s, order.name),
+            Part("confirm", self.confirm_s, f"{order.name} is confirmed within {self.confirm_s:g} s"),
+            Part("readback", order.readback.told_s, f"the last read-back of {order.name}"),
+        )
 
 
 class LineBound:
@@ -56,227 +78,230 @@ class LineBound:
     def __init__(self, load: LineLoad) -> None:
         self.load = load
         self._units = {unit.device: unit for unit in load.units}
-        self._door_lots = {
-            turn.device: _lot(order for _, orders in turn.doors for order in orders) for turn in load.turns
-        }
-        self._command_lots = {turn.device: _lot(turn.commands) for turn in load.turns}
-        self._order_s: dict[tuple[str, OrderLoad, bool], Parts | None] = {}
+        self._doors = {turn.device: _lot(order for _, orders in turn.doors for order in orders) for turn in load.turns}
+        self._commands = {turn.device: _lot(turn.commands) for turn in load.turns}
 
     # --- what may be in flight ----------------------------------------------------------------------------------------
 
     @cached_property
     def longest(self) -> Part:
         """B: the longest transaction that may have just begun."""
-        found = [(unit.probe.unanswered_s, f"a probe of {unit.device}") for unit in self.load.units]
-        found += [
-            (block.read.unanswered_s, f"{block.name} of {unit.device}")
-            for unit in self.load.units
-            for block in unit.blocks
-        ]
-        for turn in self.load.turns:
-            for order in _orders(turn):
-                found.append((order.write.unanswered_s, f"{order.name} of {turn.device}"))
-                if order.readback is not None:
-                    found.append((order.readback.unanswered_s, f"a read-back of {turn.device}"))
-        seconds, what = max(found, default=(0.0, "nothing"))
+        seconds, what = max(((timed.unanswered_s, what) for timed, what in self._all), default=(0.0, "nothing"))
         return Part("in-flight", seconds, f"{what}, unanswered")
+
+    @cached_property
+    def _longest_answered_s(self) -> float:
+        return max((timed.answered_s for timed, _ in self._all), default=0.0)
+
+    @cached_property
+    def _all(self) -> list[tuple[Timed, str]]:
+        found = [(unit.probe, f"the probe of {unit.device}") for unit in self.load.units]
+        found += [(block.read, f"{block.name} of {unit.device}") for unit in self.load.units for block in unit.blocks]
+        for turn in self.load.turns:
+            for order in (*(order for _, orders in turn.doors for order in orders), *turn.commands):
+                found.append((order.write, f"{order.name} of {turn.device}"))
+                if order.readback is not None:
+                    found.append((order.readback, f"the read-back of {turn.device}"))
+        return found
+
+    def _in_flight(self, flights: int, window_s: float) -> Part:
+        """So many times something just begun: unanswered if it is of the device itself, once, or a dead unit's probe."""
+        longest = self.longest
+        answered_s = min(self._longest_answered_s, longest.seconds)
+        unanswered = min(flights, 1 + self._dead_probes(window_s))
+        seconds = flights * answered_s + unanswered * (longest.seconds - answered_s)
+        return Part("in-flight", seconds, f"{flights} x {longest.detail}")
+
+    def _dead_probes(self, window_s: float) -> int:
+        """How many probes of units with an open breaker begin."""
+        shortest_s = min((unit.probe.told_s for unit in self.load.units), default=1.0) - STEP_S
+        return 1 + int(self.load.probe_share * window_s / max(shortest_s, STEP_S))
 
     # --- orders -------------------------------------------------------------------------------------------------------
 
-    def order(self, turn: TurnLoad, order: OrderLoad, *, door: bool) -> Parts | None:
-        """From being given to the line to its outcome; None if there is no bound."""
-        key = (turn.device, order, door)
-        if key not in self._order_s:
-            self._order_s[key] = self._order(turn, order, door=door)
-        return self._order_s[key]
-
-    def _order(self, turn: TurnLoad, order: OrderLoad, *, door: bool) -> Parts | None:
-        probe, readback = self._units[turn.device].probe, order.readback
-        own_s = self.longest.seconds + probe.answered_s + order.write.told_s
-        before = _fixed_point(own_s, lambda w: self._before_write(turn, w, door=door))
-        if before is None:
-            return None
-        parts = [
-            self.longest,
-            Part("queue", before, "other devices' orders before the write"),
-            Part("probe", probe.answered_s, f"a probe, if {turn.device} is in doubt"),
-            Part("write", order.write.told_s, order.name),
-        ]
-        if readback is not None:
-            confirm_s = max(order.settle_s, order.within_s)
-            flight = (
-                self.longest
-                if confirm_s > 0
-                else Part("write", order.write.answered_s - order.write.told_s, order.name)
-            )
-            own_s = flight.seconds + readback.told_s
-            before = _fixed_point(own_s, lambda w: self._before_readback(turn, w, door=door))
-            if before is None:
-                return None
-            parts += [
-                Part("confirm", confirm_s, f"confirmed within {confirm_s:g} s"),
-                flight,
-                Part("queue", before, "other devices' orders before the last read-back"),
-                Part("readback", readback.told_s, f"the last read-back of {turn.device}"),
-            ]
-        return tuple(part for part in parts if part.seconds > 0)
-
-    def _before_write(self, own: TurnLoad, window_s: float, *, door: bool) -> float:
-        def cost(turn: TurnLoad) -> _Cost:
-            doors, commands = self._door_lots[turn.device], self._command_lots[turn.device]
-            again = self._again_s(turn)
-            if door:  # older door orders
-                return _Cost(first=doors.write, fault=again if turn.doors else 0.0)
-            write = max(doors.write, commands.write)  # the older order, whatever it is
-            more = len(turn.doors) * orders_in(window_s)
-            free = 0.0 if doors.all_read and commands.all_read else more * doors.write
-            return _Cost(first=write, free=free, fault=again + more * (doors.write + again) - free)
-
-        return self._sum(own, cost)
-
-    def _before_readback(self, own: TurnLoad, window_s: float, *, door: bool) -> float:
-        def cost(turn: TurnLoad) -> _Cost:
-            doors, commands = self._door_lots[turn.device], self._command_lots[turn.device]
-            again, n = self._again_s(turn), orders_in(window_s)
-            door_n = len(turn.doors) * n
-            command_n = (turn.at_once if turn.commands else 0) * n
-            write = max(doors.write, commands.write)
-            if door:
-                many = door_n * doors.write + command_n * commands.write
-                free = 0.0 if doors.all_read and commands.all_read else many
-                fault = again + many + (door_n + command_n) * again - free
-                return _Cost(first=doors.readback, second=write, free=free, fault=fault)
-            chain = door_n * (doors.write + doors.readbacks)
-            many = command_n * commands.write
-            free = chain + (0.0 if commands.all_read else many)
-            fault = many * commands.all_read + (2 * door_n + command_n + 1) * again + door_n * doors.readback
-            return _Cost(first=commands.readback, second=commands.write, free=free, fault=fault)
-
-        return self._sum(own, cost)
-
-    def _again_s(self, turn: TurnLoad) -> float:
-        """What a fault adds to a step of an order: a probe before it, and the late guard behind it."""
-        return self._units[turn.device].probe.answered_s + self.load.recover_s
-
-    def _sum(self, own: TurnLoad, cost: Callable[[TurnLoad], _Cost]) -> float:
-        costs = [(turn.device, cost(turn)) for turn in self.load.turns if turn is not own]
-        faults: defaultdict[str, float] = defaultdict(float)
-        for device, each in costs:
-            if device != own.device:
-                faults[device] += each.fault
-        return (
-            sum(nlargest(MAX_ORDERS, (each.first for _, each in costs)))
-            + sum(nlargest(MAX_ORDERS, (each.second for _, each in costs)))
-            + sum(each.free for _, each in costs)
-            + sum(nlargest(FAULTS, faults.values()))
-        )
-
-    # --- the device's turn --------------------------------------------------------------------------------------------
-
     def door(self, turn: TurnLoad, door: str, order: OrderLoad) -> Parts | None:
         """From being admitted to its outcome: the device's other doors and the command under way go before."""
-        ahead = [self._worst(turn, orders, door=True) for name, orders in turn.doors if name != door]
+        ahead = [_run(orders, door=True) for name, orders in turn.doors if name != door]
         if turn.commands:
-            ahead.append(self._worst(turn, turn.commands, door=False))
-        own = self.order(turn, order, door=True)
-        if own is None or None in ahead:
-            return None
-        return (*_turn(turn, sum(seconds for seconds in ahead if seconds is not None)), *own)
+            ahead.append(_run(turn.commands, door=False))
+        return self._response(turn, _Run(order, door=True), lambda _window_s: ahead)
 
     def command(self, turn: TurnLoad, order: OrderLoad) -> Parts | None:
-        """The same of a command: the device's doors, and its other commands."""
-        own = self.order(turn, order, door=False)
-        others = self._worst(turn, turn.commands, door=False)
-        doors = [self._worst(turn, orders, door=True) for _, orders in turn.doors]
-        if own is None or others is None or None in doors:
-            return None
-        fixed_s = total(own) + (turn.at_once - 1) * others
-        doors_s = sum(seconds for seconds in doors if seconds is not None)
-        waited = _fixed_point(fixed_s, lambda w: doors_s * orders_in(w))
-        return None if waited is None else (*_turn(turn, fixed_s - total(own) + waited), *own)
+        """The same of a command: the device's doors go before it, and its other commands."""
+        doors = [_run(orders, door=True) for _, orders in turn.doors]
+        others = [_run(turn.commands, door=False)] * (turn.at_once - 1)
+        return self._response(turn, _Run(order, door=False), lambda window_s: [*doors * orders_in(window_s), *others])
 
-    def _worst(self, turn: TurnLoad, orders: Iterable[OrderLoad], *, door: bool) -> float | None:
-        found = [self.order(turn, order, door=door) for order in orders]
-        return None if None in found else max((total(parts) for parts in found if parts is not None), default=0.0)
+    def _response(self, turn: TurnLoad, own: _Run, ahead: Callable[[float], list[_Run]]) -> Parts | None:
+        probe = self._units[turn.device].probe
+
+        def parts(window_s: float) -> Parts:
+            before = ahead(window_s)
+            runs = [*before, own]
+            n = orders_in(window_s)
+            queue_s = sum(self._before(turn, run, n) for run in runs)
+            queue_s = min(queue_s, self._given(turn, n, doors_only=all(run.door for run in runs)))
+            turn_s = sum(total(run.parts()) + STEP_S for run in before)
+            found = (
+                Part("turn", turn_s, f"{len(before)} other orders of {turn.device}"),
+                self._in_flight(sum(run.flights for run in runs), window_s),
+                Part("queue", queue_s, "orders of other devices"),
+                Part("faults", self._faults(turn), "another unit that fails"),
+                Part("probe", probe.answered_s, f"a probe, as {turn.device} may fail once"),
+                *own.parts(),
+            )
+            return tuple(part for part in found if part.seconds > 0)
+
+        return _fixed_point(parts)
+
+    def _before(self, own: TurnLoad, run: _Run, n: int) -> float:
+        """What orders of other devices put before an order's write and before its last read-back, `n` from each giver."""
+        writes, readbacks, again, free_s = [], [], [], 0.0
+        for turn in self.load.turns:
+            if turn is own:
+                continue
+            doors, commands = self._doors[turn.device], self._commands[turn.device]
+            door_n, command_n = self._givers(turn, n)
+            quick_s = door_n * doors.write
+            if run.door:  # older door orders; then those of its read-backs that were ready first, and new writes
+                writes.append(doors.write)
+                readbacks.append(doors.readback)
+                again.append(max(doors.write, commands.write))
+                quick_s += command_n * commands.write
+                free_s += 0.0 if (doors.all_read and commands.all_read) or run.order.readback is None else quick_s
+            else:  # the older order, whatever it is; then doors with all their read-backs
+                writes.append(max(doors.write, commands.write))
+                readbacks.append(commands.readback)
+                again.append(commands.write)
+                free_s += 0.0 if doors.all_read and commands.all_read else quick_s
+                if run.order.readback is not None:
+                    free_s += door_n * (doors.write + doors.readbacks)
+                    free_s += 0.0 if commands.all_read else command_n * commands.write
+        if run.order.readback is None:
+            return _most(writes) + free_s
+        return _most(writes) + _most(readbacks) + _most(again) + free_s
+
+    def _given(self, own: TurnLoad, n: int, *, doors_only: bool) -> float:
+        """All that the other devices' orders can take before steps of ours."""
+        sum_s = 0.0
+        for turn in self.load.turns:
+            if turn is not own:
+                doors, commands = self._doors[turn.device], self._commands[turn.device]
+                door_n, command_n = self._givers(turn, n)
+                sum_s += door_n * (doors.write + doors.readbacks)
+                sum_s += command_n * (commands.write + (0.0 if doors_only else commands.readbacks))
+        return sum_s
+
+    def _givers(self, turn: TurnLoad, n: int) -> tuple[int, int]:
+        return len(turn.doors) * n, (turn.at_once if turn.commands else 0) * n
+
+    def _faults(self, own: TurnLoad) -> float:
+        """Other units that fail: their polls in flight, or their orders."""
+        turns = {turn.device: turn for turn in self.load.turns}
+        costs = [self._fault_s(unit, turns.get(unit.device)) for unit in self.load.units if unit.device != own.device]
+        return sum(nlargest(FAULTS, costs))
+
+    def _fault_s(self, unit: UnitLoad, turn: TurnLoad | None) -> float:
+        """What a failing unit adds: the late guard behind a request and behind the probe; of an order also the probe itself, or
+        the probe and the read-back once more."""
+        if turn is None:
+            return 2 * self.load.recover_s
+        readback_s = max(self._doors[unit.device].readback, self._commands[unit.device].readback)
+        return unit.probe.answered_s + self.load.recover_s + max(self.load.recover_s, readback_s)
 
     # --- polls --------------------------------------------------------------------------------------------------------
 
     def poll(self, unit: UnitLoad, block: BlockLoad) -> Parts | None:
         """From a change just behind the last sample to the answer that shows it. Of an alarm block; None if there is no bound."""
-        others = [(u, b) for u in self.load.units for b in u.blocks if b.alarm and not (u is unit and b is block)]
-        polls_s = sum(b.read.answered_s for _, b in others)
-        faults_s = self._poll_faults(unit)
-        probe_s = max((u.probe.unanswered_s for u in self.load.units), default=0.0)
-        own_s = self.longest.seconds + polls_s + faults_s
-        waited = _fixed_point(own_s, lambda w: self._dead(w, probe_s) + self._orders(w, len(others)))
-        if waited is None:
-            return None
-        probes_s = self._dead(own_s + waited, probe_s)
+        others = [b for u in self.load.units for b in u.blocks if b.alarm and not (u is unit and b is block)]
+        polls_s, faults_s = sum(b.read.answered_s for b in others), self._poll_faults(unit)
         period_s = max(block.period_s, block.read.answered_s)
-        parts = (
-            Part("poll", period_s, f"{block.name} is read every {block.period_s:g} s"),
-            self.longest,
-            Part("alarm-polls", polls_s, f"{len(others)} other alarm blocks"),
-            Part("probes", faults_s + probes_s, "units that fail now, and dead ones"),
-            Part("orders", waited - probes_s, "orders of doors and commands"),
-            Part("read", block.read.told_s, block.name),
-        )
-        return tuple(part for part in parts if part.seconds > 0)
+
+        def parts(window_s: float) -> Parts:
+            waited_s = max(0.0, window_s - period_s)
+            dead_s = self._dead(waited_s)
+            found = (
+                Part("poll", period_s, f"{block.name} is read every {block.period_s:g} s"),
+                self.longest,
+                Part("alarm-polls", polls_s, f"{len(others)} other alarm blocks"),
+                Part("probes", faults_s + dead_s, "units that fail now, and dead ones"),
+                Part("orders", self._orders(waited_s, len(others)), "orders of doors and commands"),
+                Part("read", block.read.told_s, block.name),
+            )
+            return tuple(part for part in found if part.seconds > 0)
+
+        return _fixed_point(parts)
 
     def _poll_faults(self, own: UnitLoad) -> float:
-        """The worst `FAULTS` units: each alarm block unanswered, and a probe before and behind each."""
+        """Other units that fail: the late guard behind an alarm block, and a probe; of other blocks the probe; of orders more."""
+        turns = {turn.device: turn for turn in self.load.turns}
         costs = []
         for unit in self.load.units:
             if unit is not own:
-                alarms = sum(block.alarm for block in unit.blocks)
-                costs.append(alarms * self.load.recover_s + (alarms + 1) * unit.probe.unanswered_s)
+                alarms = any(block.alarm for block in unit.blocks)
+                poll_s = unit.probe.unanswered_s + (self.load.recover_s if alarms else 0.0)
+                turn = turns.get(unit.device)
+                costs.append(max(poll_s, 0.0 if turn is None else self._fault_s(unit, turn)))
         return sum(nlargest(FAULTS, costs))
 
-    def _dead(self, window_s: float, probe_s: float) -> float:
-        """Probes of units with an open breaker."""
-        return probe_s + self.load.probe_share * window_s
+    def _dead(self, window_s: float) -> float:
+        """Probes of units with an open breaker: one, and their share of the time behind its begin."""
+        longest_s = max((unit.probe.unanswered_s for unit in self.load.units), default=0.0)
+        return longest_s + self.load.probe_share * window_s
 
     def _orders(self, window_s: float, polls: int) -> float:
         n = orders_in(window_s)
-        once_s = more_s = 0.0
-        faults: defaultdict[str, float] = defaultdict(float)
+        once_s = more_s = longest_s = 0.0
         for turn in self.load.turns:
-            doors, commands = self._door_lots[turn.device], self._command_lots[turn.device]
-            door_n = len(turn.doors) * n
-            command_n = (turn.at_once if turn.commands else 0) * n
+            doors, commands = self._doors[turn.device], self._commands[turn.device]
+            door_n, command_n = self._givers(turn, n)
             once_s += door_n * (doors.write + doors.readback) + command_n * (commands.write + commands.readback)
             more_s += door_n * (doors.readbacks - doors.readback) + command_n * (commands.readbacks - commands.readback)
-            readback = max(doors.readback, commands.readback)
-            faults[turn.device] += (door_n + command_n) * (2 * self._again_s(turn) + readback)
-        if len(self.load.turns) == 1:  # a poll begins in every pause between two read-backs
-            turn = self.load.turns[0]
-            readback = max(self._door_lots[turn.device].readback, self._command_lots[turn.device].readback)
-            more_s = min(more_s, (polls + 1 + self._probes_in(window_s)) * readback)
-        return once_s + more_s + sum(nlargest(FAULTS, faults.values()))
-
-    def _probes_in(self, window_s: float) -> int:
-        shortest = min((unit.probe.told_s for unit in self.load.units), default=1.0) - STEP_S
-        alarms = max((sum(block.alarm for block in unit.blocks) for unit in self.load.units), default=0)
-        return 1 + int(self.load.probe_share * window_s / max(shortest, STEP_S)) + FAULTS * (alarms + 1)
+            longest_s = max(doors.readback, commands.readback)
+        if (
+            len(self.load.turns) == 1
+        ):  # no other device's order fills a pause between two read-backs: a poll begins in each
+            probes = self._dead_probes(window_s) + 2 * FAULTS
+            more_s = min(more_s, (polls + 1 + probes) * longest_s)
+        return once_s + more_s
 
 
-def _fixed_point(own_s: float, before: Callable[[float], float]) -> float | None:
-    """The least w with w = before(own_s + w); None if there is none below `HOPELESS_S`."""
-    waited = 0.0
-    while waited < HOPELESS_S:
-        again = before(own_s + waited)
-        if again <= waited + 1e-9:
-            return again
-        waited = again
+def _fixed_point(parts: Callable[[float], Parts]) -> Parts | None:
+    """The parts whose sum is the time in which they happen; None if there are none below `HOPELESS_S`."""
+    window_s = 0.0
+    while window_s < HOPELESS_S:
+        found = parts(window_s)
+        if total(found) <= window_s + EXACT_S:
+            return found
+        window_s = total(found)
     return None
 
 
-def _turn(turn: TurnLoad, seconds: float) -> Parts:
-    return (Part("turn", seconds, f"other orders of {turn.device}"),) if seconds > 0 else ()
+def _most(seconds: Iterable[float]) -> float:
+    return sum(nlargest(MAX_ORDERS, seconds))
 
 
-def _orders(turn: TurnLoad) -> list[OrderLoad]:
-    return [*(order for _, orders in turn.doors for order in orders), *turn.commands]
+def _run(orders: Iterable[OrderLoad], *, door: bool) -> _Run:
+    """The worst of a giver's orders, part by part."""
+    found = list(orders)
+    reads = [order.readback for order in found if order.readback is not None]
+    worst = OrderLoad(
+        found[0].name if len(found) == 1 else "the longest order",
+        _longest(order.write for order in found),
+        _longest(reads) if reads else None,
+        max(order.settle_s for order in found),
+        max(order.within_s for order in found),
+    )
+    return _Run(worst, door)
+
+
+def _longest(timed: Iterable[Timed]) -> Timed:
+    found = list(timed)
+    return Timed(
+        max(each.told_s for each in found),
+        max(each.answered_s for each in found),
+        max(each.unanswered_s for each in found),
+    )
 
 
 def _lot(orders: Iterable[OrderLoad]) -> _Lot:
