@@ -15,6 +15,7 @@ from edgegw.config.schema import MIB, StoreSection
 from edgegw.model import Event, Lane, Record, StateChange
 from edgegw.ports import Batch
 from edgegw.store import inspect
+from edgegw.store.audit import ANCHOR_NS, ANCHOR_TYPE
 from edgegw.store.store import Store
 
 UPS = {"a": tuple(Lane), "b": (Lane.ALARM, Lane.TELEMETRY)}
@@ -39,15 +40,36 @@ class StoreModel(RuleBasedStateMachine):
         self.state: dict[str, bytes] = {}
         self.dead = 0
         self.last = 0
+        self.chained = 0
+        self.told: int | None = None  # when the audit head was last told upstream by this daemon
+        self.untold = False
 
     def run(self, job: Any) -> Any:
         return self.loop.run_until_complete(job)
 
     def open(self) -> Store:
         section = StoreSection(budget=64 * MIB, reserve=0)
-        return self.run(
+        store = self.run(
             Store.open(self.path, section=section, gateway="gw", upstreams=UPS, clock=self.clock, os_boot="os")
         )
+        self.told, self.untold = None, self.chained > 0
+        self.anchor()
+        return store
+
+    def anchor(self, after: int = 0, *, final: bool = False) -> int:
+        """The store's own record of the audit head, if one is due, as the last of the commit's `after` alarms; how many."""
+        now = self.clock.now().mono_ns
+        if not self.untold or not (final or self.told is None or now - self.told >= ANCHOR_NS):
+            return 0
+        self.told, self.untold = now, False
+        if not after:
+            self.last += 1
+            self.records[Lane.ALARM].append((self.last, b""))
+        return 1
+
+    def close(self) -> None:
+        self.run(self.store.close())
+        self.anchor(final=True)
 
     @initialize()
     def begin(self) -> None:
@@ -55,7 +77,7 @@ class StoreModel(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         if hasattr(self, "store"):
-            self.run(self.store.close())
+            self.close()
             assert inspect.verify(self.path) == []
         self.loop.close()
         shutil.rmtree(self.folder)
@@ -70,15 +92,23 @@ class StoreModel(RuleBasedStateMachine):
         events = [Event("t", lane, "d", at, b"%d.%d" % (self.last, i)) for i, lane in enumerate(lanes)]
         done = self.run(self.store.commit(Batch(events, [StateChange("k", k, v) for k, v in states])))
         assert done.first_seq == self.last + 1
-        assert done.last_seq == self.last + len(events)
-        assert done.per_lane == tuple(lanes.count(lane) for lane in Lane)
+        chained = lanes.count(Lane.ACCESS) + lanes.count(Lane.COMMAND)
+        self.chained += chained
+        self.untold = self.untold or chained > 0
+        own = self.anchor(after=1)
+        assert done.last_seq == self.last + len(events) + own
+        assert done.per_lane == tuple(lanes.count(lane) + (own if lane is Lane.ALARM else 0) for lane in Lane)
         seq = self.last
         for lane in Lane:
             for event in events:
                 if event.lane is lane:
                     seq += 1
                     self.records[lane].append((seq, event.data))
+            if own and lane is Lane.ALARM:
+                seq += 1
+                self.records[lane].append((seq, b""))
         self.last = seq
+        assert self.store.audit_head[0] == self.chained
         for key, value in states:
             if value is None:
                 self.state.pop(key, None)
@@ -97,7 +127,7 @@ class StoreModel(RuleBasedStateMachine):
         name, lane = pair
         found = self.fetched(lane, self.cursors[pair], limit)
         wanted = [r for r in self.records[lane] if r[0] > self.cursors[pair]][:limit]
-        assert [(r.seq, r.data) for r in found] == wanted
+        assert [(r.seq, b"" if r.type == ANCHOR_TYPE else r.data) for r in found] == wanted
         if found and take:
             seq = found[min(take, len(found)) - 1].seq
             self.store.accepted(name, lane, seq)
@@ -108,19 +138,22 @@ class StoreModel(RuleBasedStateMachine):
         name, lane = pair
         if found := self.fetched(lane, self.cursors[pair], 1):
             self.run(self.store.reject(name, found[0], "rejected", "no"))
+            self.anchor()
             self.durable = dict(self.cursors)
             self.dead += 1
             self.store.accepted(name, lane, found[0].seq)
             self.cursors[pair] = found[0].seq
 
-    @rule()
-    def flush(self) -> None:
+    @rule(seconds=st.sampled_from([1.0, 61.0]))
+    def flush(self, seconds: float) -> None:
+        self.clock.advance(seconds)
         self.run(self.store.flush())
+        self.anchor()
         self.durable = dict(self.cursors)
 
     @rule()
     def reopen(self) -> None:
-        self.run(self.store.close())
+        self.close()
         self.durable = dict(self.cursors)
         self.store = self.open()
 
@@ -153,6 +186,7 @@ class StoreModel(RuleBasedStateMachine):
     @rule()
     def inside(self) -> None:
         self.run(self.store.flush())
+        self.anchor()
         self.durable = dict(self.cursors)
         found = inspect.stats(self.path)
         assert found["dead_letters"] == self.dead

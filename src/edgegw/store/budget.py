@@ -4,10 +4,11 @@ Owns: the split of the site's budget into pages, WAL and bounds; the ballast fil
 Must not know: which records go first (`session`).
 
 With a budget of B bytes the database has at most ``B - WAL`` (`max_page_count`), the WAL about an eighth of B but no
-more than 4 MiB, dead letters at most an eighth of B. The WAL is also at most half the ballast: on a full disk the room
-the ballast gives must hold all that is in the WAL and not yet in the database, else no checkpoint could end and nothing
-deleted would ever make room. Above 90 % of the pages telemetry is shed, so the last tenth belongs to alarms, access and
-commands. A WAL can outgrow its share while someone else reads for long (a backup); it shrinks at the next checkpoint.
+more than 4 MiB, dead letters and the audit chain at most an eighth of B each. The WAL is also at most half the ballast:
+on a full disk the room the ballast gives must hold all that is in the WAL and not yet in the database, else no checkpoint
+could end and nothing deleted would ever make room. Above 90 % of the pages telemetry is shed, so the last tenth belongs to
+alarms, access and commands. A WAL can outgrow its share while someone else reads for long (a backup); it shrinks at the
+next checkpoint.
 """
 
 import os
@@ -28,6 +29,9 @@ DEAD_BYTES_MOST = 16 * 1024 * 1024
 """Poison is for a person to look at; nobody looks at more."""
 
 DEAD_ROWS_MOST = 10_000
+
+AUDIT_BYTES_MOST = 64 * 1024 * 1024
+"""The audit chain keeps some 100,000 decisions and commands: months of a community's doors, for whoever looks into a dispute."""
 
 SHED_AT = 0.90
 """Used pages over allowed pages at which shedding begins."""
@@ -51,6 +55,7 @@ class Limits(Struct, frozen=True):
     chunk_rows: int
     check_bytes: int
     dead_bytes: int
+    audit_bytes: int
     dead_rows: int = DEAD_ROWS_MOST
 
 
@@ -68,6 +73,7 @@ def limits(section: StoreSection) -> Limits:
         chunk_rows=max(64, min(1_000, most // 8)),
         check_bytes=max(PAGE_BYTES, section.budget // 512),
         dead_bytes=min(DEAD_BYTES_MOST, section.budget // 8),
+        audit_bytes=min(AUDIT_BYTES_MOST, section.budget // 8),
     )
 
 

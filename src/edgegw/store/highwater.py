@@ -1,4 +1,5 @@
-"""The high-water mark: a small file beside the database by which seq never repeats and a lost tail is noticed.
+"""The high-water mark: a small file beside the database by which seq never repeats and a lost tail is noticed, of records and of
+the audit chain.
 
 Owns: `<db>.highwater`. Must not know: SQL, or what is in the database.
 
@@ -12,6 +13,7 @@ Invariants
     I3  `committed` is not fsynced: after a power cut it may lag behind the database, never lead it by a transaction that was not
         durable first. It survives the death of the process.
     I4  Both only grow. `boot` only grows. `floor` (everything up to it was accepted by every upstream) only grows.
+    I5  `audit` (below) is written after the COMMIT of that entry, like `committed`; its n only grows.
 
 Format: two slots of 64 bytes at offsets 0 and 64, written in turn, so that a torn write leaves the other one.
     0   8s  magic ``EGWHIGH1``
@@ -22,6 +24,14 @@ Format: two slots of 64 bytes at offsets 0 and 64, written in turn, so that a to
     40  Q   boot
     48  B   flags: 1 = closed cleanly, 2 = suspect (damage was met while running: check everything at the next opening)
     49  7x
+    56  I   CRC-32 of the 56 bytes before
+    60  4x
+
+At 128 and 192 two slots of the same size hold the head of the audit chain; a file without them (older edgegw) has none:
+    0   8s  magic ``EGWAUDIT``
+    8   Q   generation
+    16  Q   n of the newest entry
+    24  32s its hash
     56  I   CRC-32 of the 56 bytes before
     60  4x
 
@@ -44,6 +54,9 @@ SLOT = struct.Struct("<8sQQQQQB7x")
 SLOT_BYTES = 64
 CRC = struct.Struct("<I4x")
 MAGIC = b"EGWHIGH1"
+AUDIT = struct.Struct("<8sQQ32s")
+AUDIT_AT = 2 * SLOT_BYTES
+AUDIT_MAGIC = b"EGWAUDIT"
 CLEAN = 1
 SUSPECT = 2
 
@@ -60,6 +73,14 @@ class Mark(Struct):
     floor: int = 0
     boot: int = 0
     flags: int = 0
+
+
+class AuditMark(Struct, frozen=True):
+    """The newest entry of the audit chain that was committed; all zero when there is no valid slot."""
+
+    generation: int = 0
+    n: int = 0
+    hash: bytes = bytes(32)
 
 
 def path_of(db: Path) -> Path:
@@ -88,6 +109,34 @@ def unpack(data: bytes) -> Mark:
     return best
 
 
+def pack_audit(mark: AuditMark) -> bytes:
+    """One slot of the audit head."""
+    body = AUDIT.pack(AUDIT_MAGIC, mark.generation, mark.n, mark.hash)
+    return body + CRC.pack(zlib.crc32(body))
+
+
+def unpack_audit(data: bytes) -> AuditMark:
+    """The newest valid slot of a file's content, or an empty mark."""
+    best = AuditMark()
+    for at in (AUDIT_AT, AUDIT_AT + SLOT_BYTES):
+        slot = data[at : at + SLOT_BYTES]
+        if len(slot) < SLOT_BYTES:
+            continue
+        magic, generation, n, digest = AUDIT.unpack_from(slot)
+        sound = magic == AUDIT_MAGIC and CRC.unpack_from(slot, AUDIT.size)[0] == zlib.crc32(slot[: AUDIT.size])
+        if sound and generation > best.generation:
+            best = AuditMark(generation, n, digest)
+    return best
+
+
+def read_audit(db: Path) -> AuditMark:
+    """The audit head beside a database, empty if there is none."""
+    try:
+        return unpack_audit(path_of(db).read_bytes())
+    except FileNotFoundError:
+        return AuditMark()
+
+
 def read(db: Path) -> Mark:
     """The mark beside a database, empty if there is none or it is not readable as one."""
     try:
@@ -102,6 +151,7 @@ class Highwater:
     def __init__(self, db: Path) -> None:
         self.path = path_of(db)
         self.mark = read(db)
+        self.audit = read_audit(db)
         self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
     def reserve(self, upto: int) -> None:
@@ -117,6 +167,13 @@ class Highwater:
             mark.committed = max(seq, mark.committed)
             mark.floor = max(floor, mark.floor)
             self.save()
+
+    def audited(self, n: int, digest: bytes) -> None:
+        """Note the newest committed entry of the audit chain (I5)."""
+        audit = self.audit
+        if n > audit.n or digest != audit.hash:
+            self.audit = AuditMark(audit.generation + 1, n, digest)
+            os.pwrite(self._fd, pack_audit(self.audit), AUDIT_AT + (self.audit.generation & 1) * SLOT_BYTES)
 
     def save(self, *, durable: bool = False) -> None:
         """Write the slot whose turn it is."""

@@ -44,7 +44,31 @@ _V1 = (
     ),
 )
 
-STEPS: tuple[tuple[str, ...], ...] = (_V1,)
+_V2 = (
+    (
+        "CREATE TABLE audit (n INTEGER NOT NULL PRIMARY KEY, seq INTEGER NOT NULL, boot INTEGER NOT NULL, type TEXT NOT NULL, "
+        "subject TEXT NOT NULL, wall_ns INTEGER NOT NULL, mono_ns INTEGER NOT NULL, synced INTEGER NOT NULL, "
+        "bytes INTEGER NOT NULL, hash BLOB NOT NULL, data BLOB NOT NULL)"
+    ),
+    (
+        "CREATE TABLE credential (gen INTEGER NOT NULL, hash BLOB NOT NULL, data BLOB NOT NULL, PRIMARY KEY (gen, hash)) "
+        "WITHOUT ROWID"
+    ),
+    (
+        "CREATE TABLE credential_sync (sync TEXT NOT NULL PRIMARY KEY, gen INTEGER NOT NULL, full INTEGER NOT NULL, "
+        "after INTEGER NOT NULL, version INTEGER NOT NULL, pages INTEGER NOT NULL, cursor TEXT) WITHOUT ROWID"
+    ),
+    (
+        "CREATE TABLE credential_stage (gen INTEGER NOT NULL, hash BLOB NOT NULL, data BLOB, PRIMARY KEY (gen, hash)) "
+        "WITHOUT ROWID"
+    ),
+    (
+        "INSERT INTO meta (key, value) SELECT 'audit_since', max(coalesce((SELECT max(seq) FROM access), 0), "
+        "coalesce((SELECT max(seq) FROM command), 0))"
+    ),
+)
+
+STEPS: tuple[tuple[str, ...], ...] = (_V1, _V2)
 """Step n (from 1) is STEPS[n-1]. Append only: a released step never changes."""
 
 

@@ -24,7 +24,8 @@ from edgegw.store.highwater import CLEAN, SUSPECT, Highwater
 from edgegw.store.lock import Lock
 from edgegw.store.migrations import migrate
 from edgegw.store.room import Room
-from edgegw.store.session import BootInfo, Gap, Outcome, Session, Work
+from edgegw.store.session import Session
+from edgegw.store.work import BootInfo, Gap, Outcome, Work
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
@@ -48,6 +49,20 @@ class Opened(Struct):
     damaged: str | None
     offset_ns: int | None
     first: Outcome | None = None
+
+    def close(self, *, clean: bool) -> None:
+        """Checkpoint, close and let go of the lock; `clean`: nothing was left to be written. In the writer thread."""
+        session = self.session
+        failed = self.room.failed is not None
+        try:
+            if not failed:
+                clean = session.db.checkpoint() and clean
+        except StoreError:
+            clean = False
+        finally:
+            session.db.close()
+            session.mark.close(clean=clean and not failed)
+            self.lock.release()
 
 
 def os_boot_id() -> str:
@@ -122,10 +137,15 @@ def _open(
         aside = recover.set_aside(path, now)
         db = Db(path, wal_pages=bounds.wal_pages)
         migrate(db)
-    session, highest = _load(db, mark, clock, bounds, upstreams=upstreams, os_boot=os_boot)
+    session, highest, differs = _load(db, mark, clock, bounds, upstreams=upstreams, os_boot=os_boot)
     _number(session, highest, now, set_aside=aside is not None)
     if aside is not None:
-        session.announce = (_alarm(gateway, damaged or "", aside, now),)
+        title = f"Store damaged and begun anew; the old file is {aside.name}"
+        evidence = {"file": aside.name, "detail": damaged or ""}
+        session.announce = (_alarm(gateway, "damaged", title, evidence, now),)
+    elif differs is not None:
+        title = "The audit chain is not the one that was committed"
+        session.announce = (_alarm(gateway, "audit", title, {"detail": differs}, now),)
     db.run(f"PRAGMA max_page_count = {bounds.max_pages}")
     ballast = Ballast(path, section.reserve)
     ballast.hold()
@@ -171,7 +191,8 @@ def _try(path: Path, bounds: Limits, mark: Highwater) -> tuple[Db | None, str | 
 
 def _load(
     db: Db, mark: Highwater, clock: Clock, bounds: Limits, *, upstreams: Mapping[str, Sequence[Lane]], os_boot: str
-) -> tuple[Session, int]:
+) -> tuple[Session, int, str | None]:
+    """The session, the highest seq, and what the audit chain lacks."""
     highest = inspect.highest(db)
     boot = max(int(db.value("SELECT max(boot) FROM boot") or 0), mark.mark.boot) + 1
     session = Session(db, mark, clock, bounds, boot=boot, os_boot=os_boot)
@@ -188,12 +209,13 @@ def _load(
         oldest = db.value(session.sql.nth[lane], (1, 0))
         session.gone[lane] = highest if oldest is None else oldest - 1
     session.dead.load()
+    differs = session.chain.load(mark.audit)
     session.next_gap = int(db.value("SELECT max(id) FROM gap") or 0) + 1
     for row, reason, number, low, high, count in db.rows(
         "SELECT id, reason, lane, from_seq, to_seq, count FROM gap WHERE announced IS NULL ORDER BY id"
     ):
         session.gaps[row] = Gap(row, reason, None if number is None else Lane(number), low, high, count)
-    return session, highest
+    return session, highest, differs
 
 
 def _number(session: Session, highest: int, now: Instant, *, set_aside: bool) -> None:
@@ -216,16 +238,16 @@ def _number(session: Session, highest: int, now: Instant, *, set_aside: bool) ->
     session.boot_row = (session.boot, session.os_boot, now.wall_ns, now.mono_ns, session.next_seq, offset)
 
 
-def _alarm(gateway: str, damaged: str, aside: Path, now: Instant) -> Event:
+def _alarm(gateway: str, what: str, title: str, evidence: Mapping[str, str], now: Instant) -> Event:
     data = {
-        "dedup_key": f"{gateway}/store/damaged",
+        "dedup_key": f"{gateway}/store/{what}",
         "alarm_id": uuid7.to_text(uuid7.to_bytes(uuid7.Uuid7().block(now.wall_ns, 1))),
-        "rule": "store-damaged",
+        "rule": f"store-{what}",
         "state": "active",
-        "title": f"Store damaged and begun anew; the old file is {aside.name}",
+        "title": title,
         "category": "device",
         "priority": "P2",
-        "evidence": {"file": aside.name, "detail": damaged},
+        "evidence": dict(evidence),
         "count": 1,
         "raised_at": datetime.fromtimestamp(now.wall_ns / 1e9, UTC)
         .isoformat(timespec="milliseconds")

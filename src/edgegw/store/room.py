@@ -17,7 +17,8 @@ from edgegw.ports import Batch
 from edgegw.store.budget import SHED_AT, SHED_TO, Ballast
 from edgegw.store.engine import free_bytes
 from edgegw.store.highwater import SUSPECT
-from edgegw.store.session import DELETE_ROWS, Outcome, Session, Work
+from edgegw.store.session import DELETE_ROWS, Session
+from edgegw.store.work import Outcome, Work
 
 CHUNKS_PER_COMMIT = 8
 """Portions shed before one commit: it waits some tens of ms at most; the next commit goes on."""

@@ -40,7 +40,8 @@ META = Table(
     Column("value", Text, nullable=False),
     sqlite_with_rowid=False,
 )
-"""Facts about the file: `gateway`, `created_ns`."""
+"""Facts about the file. Audit chain: `audit_since` (records up to that seq are older than the chain), `audit_start` (``n:hash``
+of the last entry trimmed). Credentials: `credential_gen` (which generation counts), `credential_version`."""
 
 BOOT = Table(
     "boot",
@@ -100,3 +101,56 @@ GAP = Table(
     Column("announced", Integer),
 )
 """Holes: `announced` is the seq of the gap event, NULL until there is one. `lane` and `count` are NULL where nobody can know."""
+
+AUDIT = Table(
+    "audit",
+    METADATA,
+    Column("n", Integer, primary_key=True, autoincrement=False),
+    Column("seq", Integer, nullable=False),
+    Column("boot", Integer, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("wall_ns", Integer, nullable=False),
+    Column("mono_ns", Integer, nullable=False),
+    Column("synced", Integer, nullable=False),
+    Column("bytes", Integer, nullable=False),
+    Column("hash", BLOB, nullable=False),
+    Column("data", BLOB, nullable=False),
+)
+"""The audit chain (`audit`): what lanes access and command held, kept after its delivery. `bytes`: of data, summed up from the
+chain's beginning, so that its size is known without reading it."""
+
+CREDENTIAL = Table(
+    "credential",
+    METADATA,
+    Column("gen", Integer, primary_key=True, autoincrement=False),
+    Column("hash", BLOB, primary_key=True),
+    Column("data", BLOB, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Credentials by keyed hash, packed. A full synchronisation is written as the next generation, which then counts at once."""
+
+CREDENTIAL_SYNC = Table(
+    "credential_sync",
+    METADATA,
+    Column("sync", Text, primary_key=True),
+    Column("gen", Integer, nullable=False),
+    Column("full", Integer, nullable=False),
+    Column("after", Integer, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("pages", Integer, nullable=False),
+    Column("cursor", Text),
+    sqlite_with_rowid=False,
+)
+"""Synchronisations under way. `gen`: under which its rows are, of a full one in `credential`, of a delta in `credential_stage`;
+`cursor`: of the next page."""
+
+CREDENTIAL_STAGE = Table(
+    "credential_stage",
+    METADATA,
+    Column("gen", Integer, primary_key=True, autoincrement=False),
+    Column("hash", BLOB, primary_key=True),
+    Column("data", BLOB),
+    sqlite_with_rowid=False,
+)
+"""Changes of a delta under way; `data` NULL: delete."""

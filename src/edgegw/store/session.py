@@ -3,8 +3,9 @@
 Owns: the order of writes in a commit, seq and id, cursors and what they let go of, gap records.
 Must not know: the event loop, threads, who waits (`store`); how room is made (`room`); how it was loaded (`opening`).
 
-A commit is: [boot row] · events of each lane (the store's own first) · state · dead letters · cursors · deletes · COMMIT ·
-high-water mark. Within a batch the lanes are written one after the other, so each lane gets one run of consecutive seqs; inside
+A commit is: [boot row] · events of each lane (the store's own first) · audit chain · state · jobs · dead letters · cursors ·
+deletes · COMMIT · high-water mark.
+Within a batch the lanes are written one after the other, so each lane gets one run of consecutive seqs; inside
 a lane the batch's order holds. Memory changes only after the COMMIT, so a failed one leaves nothing to undo.
 """
 
@@ -12,20 +13,20 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-import msgspec
-from msgspec import Struct
-
 from edgegw.clock import Clock
 from edgegw.model import Event, Instant, Lane, Record
 from edgegw.ports import Batch, Committed
 from edgegw.store import schema, uuid7
+from edgegw.store.audit import Chain, Growth
 from edgegw.store.budget import Limits
+from edgegw.store.credentials import CredentialRows
 from edgegw.store.dead import DeadLetters
 from edgegw.store.engine import Db, mapped
 from edgegw.store.highwater import Highwater
 from edgegw.store.inserts import LaneInsert
 from edgegw.store.sql import Sql
 from edgegw.store.tail import Block
+from edgegw.store.work import BootInfo, CursorKey, Gap, Outcome, Work
 
 DELETE_ROWS = 2_000
 """Accepted records deleted from a lane in one transaction: a few ms, so that no commit waits long behind it."""
@@ -42,62 +43,9 @@ BOOTS_KEPT = 1_000
 GAPS_KEPT = 1_000
 """Gaps remembered after they were announced; looked after at each start and each thousandth gap."""
 
-GAP_TYPE = "edgegw.gateway.gap"
-GAP_SUBJECT = "gateway"
 
 LANES = tuple(Lane)
 """Iterating the enumeration itself costs more than what the loops do."""
-
-CursorKey = tuple[str, Lane]
-
-
-class Work(Struct, frozen=True):
-    """What the event loop wants committed together. `tidy`: also delete small amounts, and make the ballast anew."""
-
-    batch: Batch = Batch()
-    cursors: Mapping[CursorKey, int] = {}
-    synced: Instant | None = None
-    tidy: bool = False
-
-
-class Outcome(Struct, frozen=True):
-    """What a commit changed, for the event loop's memory. `more`: another tidying would find something to do."""
-
-    committed: Committed
-    blocks: tuple[tuple[Lane, Block], ...]
-    gone: tuple[int, ...]
-    more: bool
-    dead_dropped: int
-
-
-class Gap(Struct):
-    """A hole not yet announced; `row` is its key in the gap table."""
-
-    row: int
-    reason: str
-    lane: Lane | None
-    from_seq: int
-    to_seq: int
-    count: int | None
-    since_ns: int = 0
-
-    def event(self, at: Instant) -> Event:
-        """How it is told upstream."""
-        data = {
-            "reason": self.reason,
-            "lane": None if self.lane is None else self.lane.label,
-            "from_seq": self.from_seq,
-            "to_seq": self.to_seq,
-            "count": self.count,
-        }
-        return Event(GAP_TYPE, Lane.ALARM, GAP_SUBJECT, at, msgspec.json.encode(data))
-
-
-class BootInfo(Struct, frozen=True):
-    """What is known of an earlier daemon start: whether it was in this operating-system boot, and wall minus monotonic time."""
-
-    same: bool
-    offset_ns: int | None
 
 
 class Session:
@@ -122,6 +70,8 @@ class Session:
         self.boot_row: tuple[object, ...] | None = None
         self.boots: dict[int, BootInfo] = {}
         self.dead = DeadLetters(db, self.sql, limits)
+        self.credentials = CredentialRows(db, self.sql)
+        self.chain = Chain(db, self.sql, limits.audit_bytes)
         self.unchecked = 0  # bytes inserted since the pages were last counted
         self.shedding = False
 
@@ -144,26 +94,23 @@ class Session:
         if drop_telemetry:
             dropped = len(lanes[Lane.TELEMETRY])
             lanes[Lane.TELEMETRY].clear()
-        first = seq = self.next_seq
+        first = self.next_seq
+        growth = self.chain.extend(lanes, first, self.boot, now, final=work.final)
         rows = sum(map(len, lanes))
         last = first + rows + dropped - 1
         with mapped(self.path):
             self.mark.reserve(last)
         uid = self.ids.block(now.wall_ns, rows)
-        blocks: list[tuple[Lane, Block]] = []
         self.db.begin()
         try:
             if self.boot_row is not None:
                 self._booted(self.boot_row)
-            for lane in LANES:
-                if events := lanes[lane]:
-                    size = self.inserts[lane].write(self.db, events, seq, uid, self.boot)
-                    blocks.append((lane, Block(seq, uid, events, size)))
-                    seq += len(events)
-                    uid += len(events)
-            grown = self._shed_gap(Lane.TELEMETRY, seq, last, dropped, now) if dropped else None
+            blocks = self._insert(lanes, first, uid)
+            self.chain.write(growth)
+            grown = self._shed_gap(Lane.TELEMETRY, first + rows, last, dropped, now) if dropped else None
             self._announced(due, first + len(self.announce), grown)
             self._states(work.batch)
+            self._jobs(work)
             dead = self.dead.write(work.batch.dead)
             cursors = self._cursors(work)
             floors = self.floors if cursors is self.cursors else self.floors_of(cursors)
@@ -182,12 +129,14 @@ class Session:
         self.dead.kept(dead)
         self.cursors, self.floors, self.gone = cursors, floors, gone
         self.unchecked += sum(block.size + 100 * len(block.events) for _, block in blocks)
+        self._chained(growth, now)
         self.noted()
         if work.synced is not None:
             self._known_offset(work.synced)
-        per_lane = tuple(map(len, lanes))
-        committed = Committed(first, last, (per_lane[0], per_lane[1], per_lane[2], per_lane[3]), shed + dropped)
-        return Outcome(committed, tuple(blocks), tuple(gone), more, self.dead.dropped)
+        per_lane = (len(lanes[0]), len(lanes[1]), len(lanes[2]), len(lanes[3]))
+        committed = Committed(first, last, per_lane, shed + dropped)
+        chain = self.chain
+        return Outcome(committed, tuple(blocks), tuple(gone), more, self.dead.dropped, chain.head, chain.pending)
 
     def _by_lane(self, events: Sequence[Event], due: list[Gap], now: Instant) -> tuple[list[Event], ...]:
         lanes: tuple[list[Event], ...] = ([], [], [], [])
@@ -196,6 +145,16 @@ class Session:
         for event in events:
             lanes[event.lane].append(event)
         return lanes
+
+    def _insert(self, lanes: Sequence[list[Event]], seq: int, uid: int) -> list[tuple[Lane, Block]]:
+        blocks: list[tuple[Lane, Block]] = []
+        for lane in LANES:
+            if events := lanes[lane]:
+                size = self.inserts[lane].write(self.db, events, seq, uid, self.boot)
+                blocks.append((lane, Block(seq, uid, events, size)))
+                seq += len(events)
+                uid += len(events)
+        return blocks
 
     def _booted(self, row: tuple[object, ...]) -> None:
         self.db.run(self.sql.put_boot, row)
@@ -209,6 +168,18 @@ class Session:
             low = min(max(self.gone[lane], self.floors[lane]) for lane in self.claimed)
         with suppress(OSError):
             self.mark.committed(self.next_seq - 1, low)
+
+    def _jobs(self, work: Work) -> None:
+        for job in work.jobs:
+            job()
+
+    def _chained(self, growth: Growth | None, now: Instant) -> None:
+        if growth is None:
+            return
+        self.unchecked += growth.size - self.chain.size
+        self.chain.kept(growth, now)
+        with suppress(OSError):
+            self.mark.audited(growth.head.n, growth.head.hash)
 
     def _announced(self, due: list[Gap], seq: int, grown: Gap | None) -> None:
         for number, gap in enumerate(due):

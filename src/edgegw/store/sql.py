@@ -25,6 +25,7 @@ class Sql:
         lanes = schema.LANES
         self.put_boot = compiled(insert(schema.BOOT))  # the table's columns
         self.drop_boots = compiled(delete(schema.BOOT).where(schema.BOOT.c.boot <= any_("a")))  # boot
+        self.put_meta = _upsert(schema.META, ("key",), ("value",))  # key, value
         gap = schema.GAP.c
         self.drop_gaps = compiled(delete(schema.GAP).where(gap.id <= any_("a"), gap.announced.is_not(None)))  # id
         self.put_state = _upsert(schema.STATE, ("kind", "key"), ("value",))  # kind, key, value

@@ -11,19 +11,22 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeVar
 
 from edgegw.clock import Clock
 from edgegw.config.schema import StoreSection
 from edgegw.errors import StoreError
-from edgegw.model import DeadLetter, Instant, Lane, Record
+from edgegw.model import DeadLetter, Event, Instant, Lane, Record
 from edgegw.ports import Batch, Committed
 from edgegw.store import inspect
+from edgegw.store.audit import ANCHOR_NS, Head
+from edgegw.store.credential_calls import CredentialCalls
 from edgegw.store.figures import Figures
 from edgegw.store.lanes import LaneCount
 from edgegw.store.opening import Opened, open_store, runs
-from edgegw.store.session import CursorKey, Outcome, Work
+from edgegw.store.session import Session
 from edgegw.store.tail import Tail
+from edgegw.store.work import CursorKey, Outcome, Work
 from edgegw.store.writer import Writer
 
 FLUSH_S = 0.5
@@ -33,7 +36,10 @@ RETRY_S = 2.0
 """Pause before a flush is tried again on a full store."""
 
 
-class Store:
+T = TypeVar("T")
+
+
+class Store(CredentialCalls):
     """The open store; made by `Store.open`, ended by `close`. Implements `edgegw.ports.RecordStore` and `Outbox`."""
 
     def __init__(self, path: Path, clock: Clock) -> None:
@@ -53,7 +59,11 @@ class Store:
         self._tails: tuple[Tail, ...] = ()
         self._counts = tuple(LaneCount() for _ in Lane)
         self._callbacks: tuple[dict[object, Callable[[], None]], ...] = ({}, {}, {}, {})
+        self._last_seq = 0
+        self._audit = Head()
+        self._untold = False
         self._timer: asyncio.TimerHandle | None = None
+        self._anchor_timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
         self._flush_s = FLUSH_S
@@ -101,6 +111,7 @@ class Store:
         self._writer.commits_with(opened.room.commit)
         self.damaged = opened.damaged
         self._boot = session.boot
+        self._last_seq = session.next_seq - 1
         self._offset_ns = opened.offset_ns
         self._cursors = dict(session.cursors)
         self._gone = tuple(session.gone)
@@ -151,17 +162,7 @@ class Store:
         tail = self._tails[lane]
         if after >= tail.floor:
             return tail.fetch(after, limit, self._offset_ns)
-        session, room = self._opened.session, self._opened.room
-
-        def query() -> list[Record]:
-            try:
-                return session.fetch(lane, after, limit)
-            except StoreError as error:
-                room.fail(error)
-                raise
-
-        found: list[Record] = await self._writer.call(query)
-        return found
+        return await self._read(lambda session: session.fetch(lane, after, limit))
 
     def cursor(self, upstream: str, lane: Lane) -> int:
         """See `Outbox.cursor`."""
@@ -206,6 +207,16 @@ class Store:
         """Number of this daemon start."""
         return self._boot
 
+    @property
+    def last_seq(self) -> int:
+        """The newest seq that is committed."""
+        return self._last_seq
+
+    @property
+    def audit_head(self) -> tuple[int, str]:
+        """Number and hash (hexadecimal) of the newest entry of the audit chain; number 0: it is empty."""
+        return self._audit.n, self._audit.hash.hex()
+
     async def flush(self) -> None:
         """Make cursors durable now and delete what may go. Raises StoreError like `commit`."""
         await self._write(Batch(), tidy=True)
@@ -226,39 +237,50 @@ class Store:
         if self._closed:
             return
         self._closed = True
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._anchor_timer):
+            if timer is not None:
+                timer.cancel()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         clean = True
         try:
-            if self._dirty or self._synced is not None:
-                await self._write(Batch())
+            if self._dirty or self._synced is not None or self._untold:
+                await self._write(Batch(), final=True)
         except StoreError:
             clean = False  # full or failed: the cursors stay where they are, the same ids are sent again
-        await self._writer.call(lambda: self._opened_close(clean=clean))
+        await self._writer.call(lambda: self._opened.close(clean=clean))
         self._writer.stop()
-
-    def _opened_close(self, *, clean: bool) -> None:
-        session = self._opened.session
-        failed = self._opened.room.failed is not None
-        try:
-            if not failed:
-                clean = session.db.checkpoint() and clean
-        except StoreError:
-            clean = False
-        finally:
-            session.db.close()
-            session.mark.close(clean=clean and not failed)
-            self._opened.lock.release()
 
     # --- inside -------------------------------------------------------------------------------------------------------
 
-    async def _write(self, batch: Batch, *, tidy: bool = False) -> Committed:
+    async def _read(self, query: Callable[[Session], T]) -> T:
+        """Run a query in the writer thread; damage it meets counts as for a commit."""
+        opened = self._opened
+
+        def job() -> T:
+            try:
+                return query(opened.session)
+            except StoreError as error:
+                opened.room.fail(error)
+                raise
+
+        found: T = await self._writer.call(job)
+        return found
+
+    async def _within(self, job: Callable[[Session], T], events: Sequence[Event] = ()) -> T:
+        """Run a job inside a commit, together with events; its result once that is durable."""
+        session = self._opened.session
+        results: list[T] = []
+        await self._write(Batch(events), jobs=(lambda: results.append(job(session)),))
+        return results[-1]
+
+    async def _write(
+        self, batch: Batch, *, tidy: bool = False, final: bool = False, jobs: tuple[Callable[[], None], ...] = ()
+    ) -> Committed:
         cursors, synced = self._dirty, self._synced
         self._dirty, self._synced = {}, None
-        future = self._writer.call(Work(batch, cursors, synced, tidy=tidy))
+        future = self._writer.call(Work(batch, cursors, synced, tidy=tidy, final=final, jobs=jobs))
         if cursors or synced is not None:
             future.add_done_callback(lambda done: self._again(done, cursors, synced))
         committed: Committed = await future
@@ -286,6 +308,10 @@ class Store:
                     self._counts[lane].trim(outcome.gone[lane])
                     self._tails[lane].trim(outcome.gone[lane])
             self._gone = outcome.gone
+        self._last_seq = max(self._last_seq, outcome.committed.last_seq)
+        self._audit, self._untold = outcome.audit, outcome.untold
+        if outcome.untold and self._anchor_timer is None and not self._closed:
+            self._anchor_timer = self._loop.call_later(ANCHOR_NS / 1e9, self._anchor_now)
         if outcome.more or outcome.committed.shed:
             self._flush_later()
         for lane, _ in outcome.blocks:
@@ -295,6 +321,10 @@ class Store:
     def _flush_later(self, delay: float | None = None) -> None:
         if self._timer is None and not self._closed:
             self._timer = self._loop.call_later(self._flush_s if delay is None else delay, self._flush_now)
+
+    def _anchor_now(self) -> None:
+        self._anchor_timer = None
+        self._flush_later()
 
     def _flush_now(self) -> None:
         self._timer = None

@@ -18,7 +18,7 @@ from typing import Any
 
 from edgegw.errors import StoreError
 from edgegw.ports import Batch, Committed
-from edgegw.store.session import Outcome, Work
+from edgegw.store.work import Outcome, Work
 
 JOIN_ROWS = 1_000
 """Rows of write jobs joined into one transaction: SQLite is at its plateau there."""
@@ -154,6 +154,8 @@ def join(works: list[Work]) -> Work:
         cursors,
         next((w.synced for w in reversed(works) if w.synced is not None), None),
         tidy=any(w.tidy for w in works),
+        final=any(w.final for w in works),
+        jobs=tuple(job for w in works for job in w.jobs),
     )
 
 
