@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 BACKLOG = 16
 """Connections the kernel keeps until they are accepted: a few scrapers, probes and clients."""
 
+HANDSHAKE_S = 5.0
+"""How long a TLS handshake may take; a connection is counted only after it, so it must be over soon."""
+
 HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 """Of every answer: nothing here may be kept, or be taken for something it is not."""
 
@@ -165,7 +168,12 @@ class HttpServer:
                 return serve() if len(serve.connections) < limits.connections else _Refused()
 
             server = await asyncio.get_running_loop().create_server(
-                connection, sock=sock, backlog=BACKLOG, ssl=self._tls
+                connection,
+                sock=sock,
+                backlog=BACKLOG,
+                ssl=self._tls,
+                ssl_handshake_timeout=None if self._tls is None else HANDSHAKE_S,
+                ssl_shutdown_timeout=None if self._tls is None else HANDSHAKE_S,
             )
             self.serving.set()
             try:
