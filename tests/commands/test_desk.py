@@ -534,3 +534,29 @@ async def test_an_expiry_is_a_deadline_for_sending() -> None:
         assert (late.status, late.reason) == (OutcomeStatus.EXPIRED, "deadline")
         await busy
         assert [order.id for order in one.link.orders] == ["c-1"]
+
+
+@warped
+async def test_while_records_pile_up_nothing_more_is_taken_that_can_be_refused() -> None:
+    async with plant() as one:
+        one.store.broken = "full"
+        one.desk._recorder._most = 10
+        for n in range(10):
+            assert (await one.give(f"c-{n}")).reason == "store"
+        tries = one.store.tries
+        assert (await one.give("c-x")).reason == "store"
+        assert one.store.tries == tries, "not even tried"
+        by = issuer(Source.DOOR, ())
+        assert await one.give("d-1", "relay", by=by, submit={"on_store_failure": "act", "audit_wait_s": 0.0}) == DONE
+
+
+@warped
+async def test_a_full_ledger_refuses_those_outside() -> None:
+    async with plant() as one:
+        one.desk._ledger._most = 1
+        assert await one.give("c-1") == DONE
+        assert (await one.give("c-2")).reason == "ledger-full"
+        assert await one.give("d-1", "relay", by=issuer(Source.DOOR, ())) == DONE
+        await asyncio.sleep(3700)
+        assert list(one.store.states("command")) == ["d-1"]
+        assert await one.give("c-2") == DONE

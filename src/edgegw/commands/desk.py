@@ -51,7 +51,7 @@ WAITING_MOST = 8
 """Commands of one device or door under way at once, but for those that insist; as many as a line lets wait."""
 
 HOUSEKEEPING_S = 10.0
-"""How often the desk looks for suppressed rejections to tell of."""
+"""How often the desk looks for suppressed rejections to tell of, for ids to retire, and whether the clock was set back."""
 
 OUTCOME_WAIT_S = 1.0
 """How long an answer waits for its record at most, where somebody outside gets it: what was told should be on record, but a
@@ -286,7 +286,7 @@ class Desk:
         try:
             committed = await self._committed(job)
             if not committed:
-                self._recorder.later(job.batch, after=job.attempt, unless=True)
+                self._recorder.later(job.batch, unless=job.attempt)
             if committed or job.act:
                 outcome = await self._carry_out(job)
             else:
@@ -326,7 +326,7 @@ class Desk:
         if source is not Source.DOOR:
             self._observe("command", (now.mono_ns - job.at.mono_ns) / 1e9)
         event = events.completed(command, self._subject(command.target), outcome, job.at, now)
-        recorded = self._recorder.later(Batch((event,), self._ledger.end(command.id)), after=job.attempt)
+        recorded = self._recorder.later(Batch((event,), self._ledger.end(command.id)))
         if source not in INTERNAL:
             left_s = seconds_left(command.deadline_ns, self._clock) - ANSWER_S
             await asyncio.wait({recorded}, timeout=max(0.0, min(OUTCOME_WAIT_S, left_s)))
@@ -342,8 +342,12 @@ class Desk:
     async def _housekeeping(self) -> None:
         while True:
             await asyncio.sleep(HOUSEKEEPING_S)
-            if due := self._rejections.due(self._clock.now()):
+            now = self._clock.now()
+            if due := self._rejections.due(now):
                 self._recorder.later(Batch(due), dispensable=True)
+            latest = self._trust.note(now)
+            if gone := self._ledger.retire(now, self._trust.floor_ns):
+                self._recorder.attempt(Batch(), (*latest, *gone))
 
 
 async def _outcome_of(answer: Awaitable[Outcome]) -> Outcome:

@@ -15,12 +15,17 @@ from edgegw.clock import Clock
 from edgegw.commands.admission import DEADLINE_MOST_NS
 from edgegw.commands.envelope import claimed_id, verify
 from edgegw.commands.events import DETAIL_MOST, NAME_MOST
-from edgegw.errors import CommandError
+from edgegw.commands.rights import parse_scopes
+from edgegw.errors import CommandError, ConfigError
 from edgegw.model import Command, Issuer, Outcome, OutcomeStatus, Source
 from edgegw.rules.events import encode
 
 NOBODY = Issuer(Source.UPSTREAM, "unauthenticated")
 """Who sent what is signed by no key of ours."""
+
+
+KEY_LEAST = 32
+"""Bytes of a signing key: HMAC-SHA256's own strength; a shorter one is a password and can be guessed from one envelope."""
 
 
 class Signer(Struct, frozen=True):
@@ -56,9 +61,14 @@ class Intake:
 
     Args:
         signers: by key id. boot: number of this daemon start.
+
+    Raises:
+        ConfigError: ``signer-key``: a key is too short; ``bad-scope``.
     """
 
     def __init__(self, desk: Desk, signers: Mapping[str, Signer], *, gateway: str, boot: int, clock: Clock) -> None:
+        for name, signer in signers.items():
+            _check(name, signer)
         self._desk = desk
         self._signers = signers
         self._keys = {name: signer.key for name, signer in signers.items()}
@@ -96,6 +106,19 @@ class Intake:
         if not self._desk.refuse(NOBODY, id_, reason, detail):
             return None
         return _answer(id_, Outcome(OutcomeStatus.REJECTED, reason, detail))
+
+
+def _check(name: str, signer: Signer) -> None:
+    if len(signer.key) < KEY_LEAST:
+        raise ConfigError(
+            "signer-key",
+            f"commands.keys.{name}: the key has {len(signer.key)} bytes, {KEY_LEAST} are needed; "
+            "make one with: openssl rand -hex 32",
+        )
+    try:
+        parse_scopes(signer.scopes)
+    except CommandError as error:
+        raise ConfigError(error.reason, f"commands.keys.{name}: {error.detail}") from None
 
 
 def _answer(id_: str, outcome: Outcome) -> bytes:

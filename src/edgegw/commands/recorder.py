@@ -4,8 +4,8 @@ Owns: what is still to be committed, in order and bounded; trying again on a sto
 Must not know: what records mean, who waits and how long.
 
 An admission is committed at once (`attempt`), and whoever waits decides how long. Outcomes, and admissions that were acted on
-unrecorded, go through one queue (`later`) in the order they came; what waits there together is one commit. An entry may depend
-on an attempt: it waits for its end, so that an outcome never comes before its admission.
+unrecorded, go through one queue (`later`) in the order they came; what waits there together is one commit. An admission that
+was not waited for to its end goes into the queue, too, in case it fails: so an outcome never comes before its admission.
 """
 
 import asyncio
@@ -38,11 +38,10 @@ Start = Callable[[Coroutine[Any, Any, Any], str], asyncio.Task[Any]]
 
 
 class _Entry:
-    __slots__ = ("after", "batch", "done", "unless")
+    __slots__ = ("batch", "done", "unless")
 
-    def __init__(self, batch: Batch, after: Attempt | None, *, unless: bool) -> None:
+    def __init__(self, batch: Batch, unless: Attempt | None) -> None:
         self.batch = batch
-        self.after = after
         self.unless = unless
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -79,16 +78,15 @@ class Recorder:
         whole = Batch(batch.events, (*once, *batch.states), batch.dead)
         return self._start(self._try(whole), "command-commit")
 
-    def later(
-        self, batch: Batch, *, after: Attempt | None = None, unless: bool = False, dispensable: bool = False
-    ) -> asyncio.Future[None]:
+    def later(self, batch: Batch, *, unless: Attempt | None = None, dispensable: bool = False) -> asyncio.Future[None]:
         """Commit when possible; the future is done when it is (or is cancelled: there was no room).
 
         Args:
-            after: an attempt that has to end first. `unless`: needless if that attempt succeeded.
+            unless: an attempt to commit the same, still under way or failed. Its end is awaited, also by whatever comes later;
+                if it succeeded nothing is left to do.
             dispensable: takes no more than half of the room.
         """
-        entry = _Entry(batch, after, unless=unless)
+        entry = _Entry(batch, unless)
         if len(self._queue) >= self._most or (dispensable and self.crowded):
             if not self.lost:
                 log.error("commands: no room for records while the store takes nothing; they are counted")
@@ -137,10 +135,10 @@ class Recorder:
 
 async def _needed(entry: _Entry) -> bool:
     """Whether an entry is still to be committed, its attempt having ended."""
-    if entry.after is None:
+    if entry.unless is None:
         return True
-    await asyncio.wait({entry.after})
-    return not entry.unless or entry.after.cancelled() or entry.after.result() is not None
+    await asyncio.wait({entry.unless})
+    return entry.unless.cancelled() or entry.unless.result() is not None
 
 
 def _joined(entries: Sequence[_Entry]) -> Batch:
