@@ -84,5 +84,7 @@ def test_the_probe_differs_from_what_commands_are_read_back_by():
     plan = unit_plan("relay", 1, relay)
     assert plan.readbacks == (Poll("coil", 3, 1, 0.0),)
     probe, distinct = choose_probe(plan.polls, plan.readbacks)
-    assert (byte_count(probe.table, probe.count), distinct) == (1, False), "both lengths there are belong to other answers"
+    assert (byte_count(probe.table, probe.count), distinct) == (1, False), (
+        "both lengths there are belong to other answers"
+    )
     assert choose_probe(plan.polls) == (Poll("coil", 0, 1, 1.0), True)

@@ -3,7 +3,7 @@
 import pytest
 
 from edgegw.codec.modbus import crc16
-from simulators.devices import Adam6060, LevelSensor, Sdm120, WaveshareRelay, XyMd02
+from simulators.devices import Adam6060, LevelSensor, OddRelay, Sdm120, WaveshareRelay, XyMd02
 from simulators.slave import Fault, Slave, Units, crc, rtu, rtu_request_length
 
 
@@ -154,3 +154,12 @@ async def test_a_relay_pulse_is_timed_in_the_device():
     assert relay.pulses == 3
     exchange(relay, request(1, "0500FFFF00"))
     assert all(relay.on(n) for n in range(8))
+
+
+def test_an_odd_relay_takes_its_own_value_and_the_register():
+    relay = OddRelay(1)
+    assert exchange(relay, "0105000101009D9A") == "0105000101009D9A"
+    assert exchange(relay, "010600000001480A") == "010600000001480A"
+    assert (relay.on(0), relay.on(1), relay.on(2)) == (True, True, False)
+    assert exchange(relay, "01050000FF008C3A")[2:6] == "8503"
+    assert list(relay.writes) == [bytes.fromhex("0500010100"), bytes.fromhex("0600000001")], "the refused one is none"

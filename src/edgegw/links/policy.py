@@ -24,13 +24,17 @@ Rules, each kept by a test:
 
 from collections.abc import Callable, Iterator
 
-from edgegw.codec.line import MAX_ORDERS, Line
+from edgegw.codec.line import MAX_ORDERS, STEP_S, Line
 from edgegw.links.orders import UNIT_GONE, Job, Step
 from edgegw.links.request import Request
 from edgegw.links.schedule import OPEN_AFTER, Schedule
+from edgegw.links.timing import NS
 from edgegw.model import OrderLane, Outcome, OutcomeStatus
 from edgegw.ports import Order
 from edgegw.profiles.encode import ModbusWrite
+
+EARLY_NS = round(STEP_S / 2 * NS)
+"""An outcome for want of time is told this long before the deadline, so that it is known by then."""
 
 
 class Policy:
@@ -188,7 +192,7 @@ class Policy:
         if job.in_flight is Step.PROBE:
             return job.latest_ns(Step.READBACK if job.answered else Step.WRITE)
         if job.in_flight is not None:
-            return job.order.deadline_ns
+            return job.order.deadline_ns - EARLY_NS
         step = job.next_step(self.schedule.failures(job.unit_no))
         return job.latest_ns(step) if isinstance(step, Step) else job.order.deadline_ns
 

@@ -64,7 +64,9 @@ class PymodbusTransport:
         self._client = client
         call = asyncio.ensure_future(client.connect())
         try:
-            await asyncio.wait((call,))  # not awaited itself: its wait_for loses a cancellation that comes as it succeeds
+            await asyncio.wait(
+                (call,)
+            )  # not awaited itself: its wait_for loses a cancellation that comes as it succeeds
         except asyncio.CancelledError:
             await self._abandon(call)
             client.close()  # it may have come about meanwhile
