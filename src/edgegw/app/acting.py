@@ -9,6 +9,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping
 
+from edgegw import __version__
 from edgegw.access.core import DoorCore
 from edgegw.access.credentials import CredentialBook
 from edgegw.access.decision import DoorCondition, DoorView
@@ -29,11 +30,11 @@ from edgegw.doors.service import DoorService
 from edgegw.doors.wording import TITLES, category
 from edgegw.errors import ConfigError
 from edgegw.linkages import LinkageRunner
-from edgegw.model import Instant
+from edgegw.model import Changes, Event, Instant, Lane
 from edgegw.pipeline import Pipeline, Urgent
 from edgegw.profiles.encode import Encoder
 from edgegw.rules.engine import RuleEngine
-from edgegw.rules.events import Location
+from edgegw.rules.events import Location, encode
 from edgegw.rules.linkage import Linkages
 from edgegw.rules.linkage_state import LINKAGE_KIND
 from edgegw.rules.presence import OFFLINE
@@ -45,6 +46,9 @@ log = logging.getLogger(__name__)
 
 ACCESS_KEY_BYTES = 32
 """Least length of the secret that card numbers are hashed under."""
+
+STARTED = "edgegw.gateway.started"
+"""Type of the record of each start: in the audit chain, and how issuers of signed commands learn the number of this run."""
 
 SETTLE_S = 5.0
 """How long what is under way may take to its outcome when stopping: no command lasts longer."""
@@ -138,7 +142,10 @@ class Acting:
         """Before anything is heard: what the last run left open gets its end, then those that act listen."""
         await self.desk.recover()
         raised = [(alarm.subject, alarm.rule) for alarm in self._engine.active_alarms()]
-        self._pipeline.apply(self._linkage_core.begin(raised, self._clock.now()))
+        now = self._clock.now()
+        started = encode({"boot": self._store.boot, "version": __version__})
+        self._pipeline.apply(Changes((Event(STARTED, Lane.COMMAND, "gateway", now, started),)))
+        self._pipeline.apply(self._linkage_core.begin(raised, now))
         if self.doors is not None:
             self.doors.attach(self._pipeline)
         self._pipeline.listen_alarms(self.linkages.alarm)
@@ -152,6 +159,10 @@ class Acting:
         if self.doors is not None:
             found.append(("doors", self.doors.run()))
         return found
+
+    def asking(self) -> list[tuple[str, Coroutine[object, object, None]]]:
+        """What brings commands in from outside, by name; ended first."""
+        return [("intake", self.intake.run())] if self.intake is not None else []
 
     async def drain(self) -> None:
         """Nothing more is taken; what is under way comes to its outcome, within `SETTLE_S`."""

@@ -164,9 +164,10 @@ class ApiBackend:
 
     async def events(self, after_seq: int, lanes: AbstractSet[Lane], limit: int) -> Sequence[Record]:
         """See `Backend.events`."""
+        last = self._store.last_seq  # a commit between two lanes must not show its later record without its earlier one
         found: list[Record] = []
         for lane in sorted(lanes):
-            found += await self._store.fetch(lane, after_seq, limit)
+            found += [record for record in await self._store.fetch(lane, after_seq, limit) if record.seq <= last]
         found.sort(key=lambda record: record.seq)
         return found[:limit]
 
