@@ -6,10 +6,11 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
+import uuid
+from http.client import HTTPConnection
 from typing import Any
 
-from tests.e2e.plant import ROOT, Plant, eventually
+from tests.e2e.plant import ROOT, Plant, eventually, free_port
 
 CARD = 8844356
 """The card of the published RDM6300 frame."""
@@ -33,6 +34,8 @@ class Gate:
             )  # fmt: skip
         assert self.process.stdout is not None
         self.places: dict[str, Any] = json.loads(self.process.stdout.readline())
+        self.api_port = free_port()
+        self.token = ""
         self.key = plant.folder / "access.key"
         self.key.write_text(KEY)
         self.key.chmod(0o600)
@@ -89,6 +92,7 @@ class Gate:
             "key": {"file": str(self.key)},
             "rights": {"residents": {"groups": ["residents"], "doors": ["gate"]}},
         }
+        tree["api"] = {"enabled": True, "port": self.api_port, "rate": 100, "burst": 100}
 
     def settled(self) -> None:
         """The gateway hears the panel: its first poll is over, so a change of an input is a change that is seen."""
@@ -100,6 +104,39 @@ class Gate:
         """Events at the desk, by type prefix."""
         return [event for event in self.plant.events() if event["type"].startswith(kind)]
 
+    # --- the API
 
-def write_site(path: Path, tree: dict[str, Any]) -> None:
-    path.write_text(json.dumps(tree, ensure_ascii=False))
+    def make_token(self, *scopes: str) -> str:
+        """A token of the site (which must have been written), by the command line as an operator would."""
+        flags = [part for scope in scopes for part in ("--scope", scope)]
+        made = subprocess.run(
+            [sys.executable, "-m", "edgegw", "token", "create", str(self.plant.site), "--name", "test", *flags, "--json"],
+            cwd=ROOT, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        self.token = json.loads(made.stdout)["token"]
+        return self.token
+
+    def ask(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        """One request with the token; status and JSON."""
+        connection = HTTPConnection("127.0.0.1", self.api_port, timeout=10)
+        try:
+            headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
+            connection.request(method, f"/api/v1/{path}", None if body is None else json.dumps(body), headers)
+            answer = connection.getresponse()
+            return answer.status, json.loads(answer.read())
+        finally:
+            connection.close()
+
+    def command(self, target: str, command: str, **more: Any) -> tuple[int, Any]:
+        """``device`` or ``doors/…`` commanded: ``gate.command("doors/gate", "unlock")``."""
+        return self.ask("POST", f"{target}/commands", {"id": str(uuid.uuid4()), "command": command, **more})
+
+    def give(self, card: int | str = CARD, **more: Any) -> None:
+        """A resident gets a card."""
+        body = {"number": f"{card:010d}" if isinstance(card, int) else card, "holder": "u1", "groups": ["residents"]}
+        status, answer = self.ask("PUT", "credentials", body | more)
+        assert status == 200, answer
+
+    def revoke(self, card: int = CARD) -> None:
+        status, answer = self.ask("DELETE", "credentials", {"number": f"{card:010d}"})
+        assert status == 200, answer

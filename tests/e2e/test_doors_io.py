@@ -1,5 +1,6 @@
 """Doors end to end: real pty lines, a real RTU bus, a real daemon. Each says what moved, what did not, and what was recorded."""
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -28,7 +29,29 @@ def start(gate: Gate) -> None:
     gate.plant.start_broker()
     gate.plant.start_desk()
     gate.plant.start_gateway()
+    gate.make_token("credentials", "read", "door:gate:*")
     gate.settled()
+
+
+def test_a_card_opens_and_a_revoked_card_does_not(gate: Gate) -> None:
+    """The revocation is in effect with the next frame after the API's answer."""
+    gate.door_site()
+    start(gate)
+    gate.give()
+    passed = gate.do("pass", card=CARD)
+    assert passed["confirmed"] - passed["at"] < 3.0
+    (granted,) = eventually("the grant", lambda: gate.records("edgegw.access.granted"))
+    assert granted["data"]["reason"] == "card"
+    assert granted["data"]["credential"] == "…4356"
+    gate.do("tap", card=1)  # another card, or the next frame would be the same card still held to the reader
+    gate.revoke()
+    assert gate.do("pass", card=CARD, within=1.5).get("refused")
+    denied = eventually("both refusals", lambda: len(found := gate.records("edgegw.access.denied")) == 2 and found)
+    assert [event["data"]["credential"] for event in denied] == ["…", "…4356"]
+    assert {event["data"]["reason"] for event in denied} == {"unknown-credential"}
+    assert moved(gate) == [PULSE_1S]
+    assert str(CARD) not in json.dumps(gate.plant.events())
+    assert str(CARD) not in gate.plant.log("gateway")
 
 
 def test_an_unknown_card_is_refused_and_recorded(gate: Gate) -> None:

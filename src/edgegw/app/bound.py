@@ -36,7 +36,8 @@ def order_load(line: Line, plan: UnitPlan, name: str, write: ModbusWrite) -> Ord
 
 def line_load(name: str, line: Line, units: tuple[UnitPlan, ...], turns: tuple[TurnLoad, ...]) -> LineLoad:
     """A line as a whole."""
-    return LineLoad(name, line.recover_s, PROBE_SHARE, tuple(unit_load(line, unit) for unit in units), turns)
+    loads = tuple(unit_load(line, unit) for unit in units)
+    return LineLoad(name, line.late_s, line.recover_s, PROBE_SHARE, loads, turns)
 
 
 def _read(line: Line, plan: UnitPlan, poll: Poll, *, ambiguous: bool = False) -> Timed:

@@ -57,7 +57,7 @@ async def assemble(plan: SitePlan, clock: Clock, store: Store, *, feed: Callable
         ConfigError: a secret is missing or of no use.
     """
     compiled, encoders = build.decoders(plan), linking.encoders(plan)
-    book = CredentialBook()
+    book = await _book(store)
     engine = _engine(plan, store, clock)
     metrics = Metrics()
     pipeline = Pipeline(
@@ -118,6 +118,14 @@ async def assemble(plan: SitePlan, clock: Clock, store: Store, *, feed: Callable
         backend = ApiBackend(plan, store=store, engine=engine, pipeline=pipeline, acting=acting, clock=clock)
         api = _api(plan, backend, clock)
     return Parts(pipeline, acting, supervisors, upstreams.deliveries, watchdog, status, control, api)
+
+
+async def _book(store: Store) -> CredentialBook:
+    """All credentials in memory: no disk stands between a card and its door."""
+    rows, version = await store.load_credentials()
+    book = CredentialBook(version)
+    book.load(rows)
+    return book
 
 
 def _engine(plan: SitePlan, store: Store, clock: Clock) -> RuleEngine:

@@ -23,7 +23,7 @@ from msgspec import Struct
 
 from edgegw.access.core import DoorCore
 from edgegw.access.decision import Act, DoorCondition, DoorView, Step
-from edgegw.access.events import access_event
+from edgegw.access.events import access_event, decision_id
 from edgegw.access.specs import NS_PER_S, DoorSpec
 from edgegw.clock import Clock
 from edgegw.doors.inputs import Inputs
@@ -200,7 +200,7 @@ class DoorService:
     def _begin(self, door: str, step: Step, changes: Changes, cause: _Cause) -> asyncio.Task[Outcome]:
         act = step.act
         assert act is not None  # noqa: S101  (the caller looked; narrowing for mypy)
-        identity = step.decision.id if step.decision is not None else f"{door}.{act}.{cause.at.mono_ns}"
+        identity = step.decision.id if step.decision is not None else decision_id(f"{door}.{act}", cause.at, 0)
         command = self._command(door, act, identity, cause)
         task = self._start(door, act, self._act(door, act, command, changes, cause.at))
         if act == "unlock":
