@@ -7,9 +7,9 @@ sooner than `AGAIN_S` after its last outcome). It looks at what the line does, s
 
 import heapq
 import random
-from collections.abc import Callable
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from edgegw.app.bound import line_load, order_load
 from edgegw.codec.line import STEP_S, Line
@@ -25,6 +25,9 @@ from edgegw.profiles.encode import ModbusWrite
 
 NS = 1_000_000_000
 FOREVER_NS = 10_000 * NS
+DEAD_MOST = 2
+"""Dead units of a typical bus."""
+
 WARM_NS = 12 * NS
 """Until then dead units are found out; what is seen before does not count (the model's faults are two in a response)."""
 
@@ -83,32 +86,44 @@ class Mood(Struct, frozen=True):
 
     Attributes:
         seed: of all its choices.
-        flappy: units that fail as they like; star: one that fails once in a while. Where there are both, only the star's responses count.
-        fails: how often a unit that may fail does.
+        dead: units that never answer.
+        faulty: a unit that fails in the time of a response: `dies` for a while, or misses one request. star: one that misses one
+            request. Where there are both, only the star's responses count.
+        fails, strike, hurt: how often they do when they may: at any time; when all givers of orders are ready; when what they
+            don't answer would be in flight at the last moment of an order's confirmation.
         slow: how often an answer takes all its time; else any part of it.
         stubborn: how often an order's read-backs never show what they should.
-        ambush: how often those who may give an order do so just when a transaction has begun, `patience` of B or longer.
-        late: the same while an order is being confirmed. Otherwise they give theirs at any time, `idle` seconds apart.
+        ambush: how often all who may give an order do so just when a transaction has begun, `patience` of B or longer.
+        reserve: devices whose orders are kept for such last moments of others, `late`: and how often they come then. Also how
+            often the desk is slow to hand on a turn.
+        idle, keep: otherwise orders are given at any time, so many seconds apart; or never.
+        steer: how often an answer is timed so that the next transaction begins just before such a last moment.
+        aim: how often an order is given so that its last moment falls behind the begin of a dead unit's probe.
     """
 
     seed: int
     dead: frozenset[str] = frozenset()
     faulty: str = ""
     star: str = ""
-    fails: float = 0.5
+    fails: float = 0.0
+    strike: float = 0.5
+    hurt: float = 1.0
+    dies: float = 0.5
     slow: float = 1.0
     stubborn: float = 1.0
     ambush: float = 1.0
     patience: float = 0.8
-    late: float = 0.5
     reserve: frozenset[str] = frozenset()
-    strike: float = 0.5
-    dies: float = 0.5
+    late: float = 0.5
     idle: float = 3.0
     keep: float = 0.0
-    hurt: float = 1.0
     steer: float = 1.0
     aim: float = 0.0
+
+    @property
+    def sane(self) -> bool:
+        """Whether its units are each one thing."""
+        return not self.dead & {self.faulty, self.star} and (not self.star or self.star != self.faulty)
 
 
 class Source:
@@ -288,7 +303,9 @@ class Simulation:
         if ready:
             source = self.rng.choice(ready)
             write = source.write
-            before_ns = round(max(write.settle_s, write.within_s) * NS) + round(self.rng.uniform(0.0, 2.0) * self.longest_ns)
+            before_ns = round(max(write.settle_s, write.within_s) * NS) + round(
+                self.rng.uniform(0.0, 2.0) * self.longest_ns
+            )
             if source.free_ns <= probe_ns - before_ns >= began_ns:
                 self._at(probe_ns - before_ns, source)
 
@@ -355,19 +372,18 @@ class Simulation:
 
 def door_write(address: int, *, within_s: float = 0.3, settle_s: float = 0.0) -> ModbusWrite:
     """A relay's pulse, confirmed by its coil."""
-    return ModbusWrite(
-        5, "coil", address, (0xFF00,), ("coil", address, 1), (1,), settle_s=settle_s, within_s=within_s
-    )
-
-
-Choose = Callable[[random.Random], Bus]
+    return ModbusWrite(5, "coil", address, (0xFF00,), ("coil", address, 1), (1,), settle_s=settle_s, within_s=within_s)
 
 
 def random_bus(rng: random.Random) -> Bus:
     """Any bus: what the schema allows, within reason."""
-    wire = Wire(rng.choice((2400, 4800, 9600, 19200, 38400, 115200)), rng.choice(("8N1", "8E1")), rng.choice((0.0, 0.01)))
+    wire = Wire(
+        rng.choice((2400, 4800, 9600, 19200, 38400, 115200)), rng.choice(("8N1", "8E1")), rng.choice((0.0, 0.01))
+    )
     tcp = rng.random() < 0.2
-    line = Line(wire, rtu=not tcp, gap_s=wire.gap_s, late_s=rng.choice((0.0, 0.05, 0.2)), reopen_after=3 if tcp else None)
+    line = Line(
+        wire, rtu=not tcp, gap_s=wire.gap_s, late_s=rng.choice((0.0, 0.05, 0.2)), reopen_after=3 if tcp else None
+    )
     units = tuple(_unit(rng, n, alarms=rng.random() < 0.4) for n in range(rng.randint(1, 30)))
     boards = tuple(
         Board(
@@ -413,10 +429,11 @@ def mood(bus: Bus, seed: int, dead_most: int) -> Mood:
     dead = frozenset(rng.sample(others, min(len(others) - 1, rng.randint(0, dead_most))))
     star = rng.choice([*boards, *boards, *(d for d in others if d not in dead), ""])
     living = [unit.device for unit in bus.units if unit.device not in dead | {star}]
+    faulty = [*living, ""] if rng.random() < 0.5 else [*(board for board in boards if board != star), ""]
     return Mood(
         seed,
         dead,
-        rng.choice([*living, ""]) if rng.random() < 0.5 else rng.choice([*(b for b in boards if b != star), ""]),
+        rng.choice(faulty),
         star,
         fails=rng.choice((0.0, 0.0, 0.0, 0.3)),
         strike=rng.choice((0.0, 0.3, 1.0)),
@@ -433,6 +450,27 @@ def mood(bus: Bus, seed: int, dead_most: int) -> Mood:
         steer=rng.choice((0.0, 1.0, 1.0)),
         aim=rng.choice((0.0, 0.5, 1.0)),
     )
+
+
+def search(bus: Bus, path: str, *, enough: float, tries: int, seconds: float = 120.0) -> float:
+    """The worst response of a path that adversaries find, stopping where it is `enough`.
+
+    The first third of the tries are any adversaries; the others change the best four so far a little. Deterministic.
+    """
+    rng = random.Random(path)
+    best: list[tuple[float, int, Mood]] = []
+    for n in range(tries):
+        tried = mood(bus, n, DEAD_MOST)
+        if 3 * n > tries:
+            change = rng.sample(Mood.__struct_fields__, rng.randint(1, 4))
+            tried = replace(rng.choice(best)[2], **{name: getattr(tried, name) for name in change})
+        if tried.sane:
+            seen = Simulation(bus, tried).run(seconds)
+            worst_s = max((took_s for row, took_s in seen.items() if row.startswith(path)), default=0.0)
+            best = sorted([*best, (worst_s, n, tried)], key=lambda each: -each[0])[:4]
+            if best[0][0] >= enough:
+                break
+    return best[0][0]
 
 
 def _unit(rng: random.Random, n: int, *, alarms: bool) -> UnitPlan:

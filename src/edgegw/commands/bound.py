@@ -102,12 +102,15 @@ class TurnLoad(Struct, frozen=True):
 
 
 class LineLoad(Struct, frozen=True):
-    """All that may be on a line. `recover_s`: see codec.line.
+    """All that may be on a line.
 
-    `probe_share`: most of the line's time that probes of dead units take.
+    Attributes:
+        late_s, recover_s: see codec.line: the silence that always follows an unanswered request, and the longest that may.
+        probe_share: most of the line's time that probes of dead units take.
     """
 
     name: str
+    late_s: float
     recover_s: float
     probe_share: float
     units: tuple[UnitLoad, ...]

@@ -85,36 +85,39 @@ class LineBound:
 
     @cached_property
     def longest(self) -> Part:
-        """B: the longest transaction that may have just begun."""
-        seconds, what = max(((timed.unanswered_s, what) for timed, what in self._all), default=(0.0, "nothing"))
+        """B: the longest transaction there is."""
+        seconds, what = max(((timed.unanswered_s, what) for timed, _, what in self._all), default=(0.0, "nothing"))
         return Part("in-flight", seconds, f"{what}, unanswered")
 
     @cached_property
     def _longest_answered_s(self) -> float:
-        return max((timed.answered_s for timed, _ in self._all), default=0.0)
+        return max((timed.answered_s for timed, _, _ in self._all), default=0.0)
 
     @cached_property
-    def _all(self) -> list[tuple[Timed, str]]:
-        found = [(unit.probe, f"the probe of {unit.device}") for unit in self.load.units]
-        found += [(block.read, f"{block.name} of {unit.device}") for unit in self.load.units for block in unit.blocks]
+    def _all(self) -> list[tuple[Timed, str, str]]:
+        found = [(unit.probe, unit.device, f"the probe of {unit.device}") for unit in self.load.units]
+        for unit in self.load.units:
+            found += [(block.read, unit.device, f"{block.name} of {unit.device}") for block in unit.blocks]
         for turn in self.load.turns:
             for order in (*(order for _, orders in turn.doors for order in orders), *turn.commands):
-                found.append((order.write, f"{order.name} of {turn.device}"))
+                found.append((order.write, turn.device, f"{order.name} of {turn.device}"))
                 if order.readback is not None:
-                    found.append((order.readback, f"the read-back of {turn.device}"))
+                    found.append((order.readback, turn.device, f"the read-back of {turn.device}"))
         return found
 
-    def _in_flight(self, flights: int, window_s: float) -> Part:
-        """So many times something just begun: unanswered if it is of the device itself, once, or a dead unit's probe."""
-        longest = self.longest
-        answered_s = min(self._longest_answered_s, longest.seconds)
-        unanswered = min(flights, 1 + self._dead_probes(window_s))
-        seconds = flights * answered_s + unanswered * (longest.seconds - answered_s)
+    def _in_flight(self, own: TurnLoad, flights: int, window_s: float) -> Part:
+        """So many times something just begun: answered, but for dead units' probes and one request of the device itself."""
+        longest, answered_s = self.longest, self._longest_answered_s
+        own_s = max((timed.unanswered_s for timed, device, _ in self._all if device == own.device), default=0.0)
+        extra_s = min(flights, self._dead_probes(window_s)) * max(0.0, longest.seconds - answered_s)
+        seconds = flights * answered_s + min(
+            extra_s + max(0.0, own_s - answered_s), flights * (longest.seconds - answered_s)
+        )
         return Part("in-flight", seconds, f"{flights} x {longest.detail}")
 
     def _dead_probes(self, window_s: float) -> int:
         """How many probes of units with an open breaker begin."""
-        shortest_s = min((unit.probe.told_s for unit in self.load.units), default=1.0) - STEP_S
+        shortest_s = min((unit.probe.told_s for unit in self.load.units), default=1.0) - STEP_S + self.load.late_s
         return 1 + int(self.load.probe_share * window_s / max(shortest_s, STEP_S))
 
     # --- orders -------------------------------------------------------------------------------------------------------
@@ -140,11 +143,11 @@ class LineBound:
             runs = [*before, own]
             n = orders_in(window_s)
             queue_s = sum(self._before(turn, run, n) for run in runs)
-            queue_s = min(queue_s, self._given(turn, n, doors_only=all(run.door for run in runs)))
+            queue_s = min(queue_s, self._given(turn, n, sum(not run.door for run in runs), len(runs)))
             turn_s = sum(total(run.parts()) + STEP_S for run in before)
             found = (
                 Part("turn", turn_s, f"{len(before)} other orders of {turn.device}"),
-                self._in_flight(sum(run.flights for run in runs), window_s),
+                self._in_flight(turn, sum(run.flights for run in runs), window_s),
                 Part("queue", queue_s, "orders of other devices"),
                 Part("faults", self._faults(turn), "another unit that fails"),
                 Part("probe", probe.answered_s, f"a probe, as {turn.device} may fail once"),
@@ -175,21 +178,35 @@ class LineBound:
                 again.append(commands.write)
                 free_s += 0.0 if doors.all_read and commands.all_read else quick_s
                 if run.order.readback is not None:
-                    free_s += door_n * (doors.write + doors.readbacks)
+                    free_s += door_n * (doors.write + doors.readback) + self._more_reads(own, turn, n)
                     free_s += 0.0 if commands.all_read else command_n * commands.write
         if run.order.readback is None:
             return _most(writes) + free_s
         return _most(writes) + _most(readbacks) + _most(again) + free_s
 
-    def _given(self, own: TurnLoad, n: int, *, doors_only: bool) -> float:
-        """All that the other devices' orders can take before steps of ours."""
+    def _more_reads(self, own: TurnLoad, turn: TurnLoad, n: int) -> float:
+        """Repeated read-backs of a device's doors before a command's. In the pause before each the command's goes, unless some
+        other order fills it: so there is one more than such fillings, where no other device has doors."""
+        doors = self._doors[turn.device]
+        most_s = self._givers(turn, n)[0] * (doors.readbacks - doors.readback)
+        others = [each for each in self.load.turns if each is not own]
+        if any(each.doors for each in others if each is not turn):
+            return most_s
+        fillings = 2 * sum(self._givers(each, n)[1] for each in others)
+        return min(most_s, (fillings + 1) * doors.readback)
+
+    def _given(self, own: TurnLoad, n: int, commands_run: int, runs: int) -> float:
+        """All that the other devices' orders can take before steps of `runs` orders, of which so many are no door's."""
         sum_s = 0.0
         for turn in self.load.turns:
             if turn is not own:
                 doors, commands = self._doors[turn.device], self._commands[turn.device]
                 door_n, command_n = self._givers(turn, n)
-                sum_s += door_n * (doors.write + doors.readbacks)
-                sum_s += command_n * (commands.write + (0.0 if doors_only else commands.readbacks))
+                more_s = (runs - commands_run) * doors.readback + commands_run * self._more_reads(own, turn, n)
+                sum_s += door_n * (doors.write + doors.readback)
+                sum_s += min(door_n * (doors.readbacks - doors.readback), more_s)
+                sum_s += command_n * commands.write
+                sum_s += min(command_n * commands.readbacks, commands_run * commands.readback)
         return sum_s
 
     def _givers(self, turn: TurnLoad, n: int) -> tuple[int, int]:
@@ -222,7 +239,7 @@ class LineBound:
             dead_s = self._dead(waited_s)
             found = (
                 Part("poll", period_s, f"{block.name} is read every {block.period_s:g} s"),
-                self.longest,
+                Part("in-flight", self._longest_answered_s, "the longest request, answered"),
                 Part("alarm-polls", polls_s, f"{len(others)} other alarm blocks"),
                 Part("probes", faults_s + dead_s, "units that fail now, and dead ones"),
                 Part("orders", self._orders(waited_s, len(others)), "orders of doors and commands"),
@@ -233,14 +250,13 @@ class LineBound:
         return _fixed_point(parts)
 
     def _poll_faults(self, own: UnitLoad) -> float:
-        """Other units that fail: the late guard behind an alarm block, and a probe; of other blocks the probe; of orders more."""
+        """Other units that fail: the late guard behind a block, and the probe; of orders perhaps more."""
         turns = {turn.device: turn for turn in self.load.turns}
         costs = []
         for unit in self.load.units:
             if unit is not own:
-                alarms = any(block.alarm for block in unit.blocks)
-                poll_s = unit.probe.unanswered_s + (self.load.recover_s if alarms else 0.0)
                 turn = turns.get(unit.device)
+                poll_s = self.load.recover_s + unit.probe.unanswered_s
                 costs.append(max(poll_s, 0.0 if turn is None else self._fault_s(unit, turn)))
         return sum(nlargest(FAULTS, costs))
 
