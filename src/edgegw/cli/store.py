@@ -46,6 +46,7 @@ def stats(db: Path, as_json: bool) -> None:
         click.echo(f"{lane:<10}{row['rows']:>10} records {row['bytes'] / MIB:>9.1f} MiB{oldest}")
     for upstream, lanes in found["cursors"].items():
         click.echo(f"upstream {upstream}: " + ", ".join(f"{lane} {seq}" for lane, seq in lanes.items()))
+    click.echo(f"audit chain {found['audit']['entries']} entries, the last is {found['audit']['n'] or 0}")
     click.echo(f"dead letters {found['dead_letters']}, gaps {len(found['gaps'])}")
     for gap in found["gaps"][-10:]:
         click.echo(f"  gap {gap['from_seq']}–{gap['to_seq']} {gap['reason']} {gap['lane'] or ''}")
@@ -53,17 +54,44 @@ def stats(db: Path, as_json: bool) -> None:
 
 @store.command()
 @DB
+@click.option(
+    "--anchor",
+    "anchors",
+    multiple=True,
+    metavar="N:HASH",
+    help="A head of the audit chain as it arrived upstream (edgegw.gateway.audit: n, hash); may be given often.",
+)
 @JSON
-def verify(db: Path, as_json: bool) -> None:
-    """Check everything that can be checked; exit code 1 if something is wrong."""
-    from edgegw.store.inspect import verify as look
+def verify(db: Path, anchors: tuple[str, ...], as_json: bool) -> None:
+    """Check everything that can be checked, the audit chain too; exit code 1 if something is wrong."""
+    from edgegw.store.audit import Head
+    from edgegw.store.inspect import examine
 
-    found = look(db)
+    try:
+        heads = [Head.parse(anchor) for anchor in anchors]
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--anchor") from error
+    seen = examine(db, heads)
+    found, audit = seen.findings, seen.audit
     if as_json:
-        click.echo(json.dumps({"ok": not found, "findings": found}, ensure_ascii=False))
+        told: dict[str, Any] = {"ok": not found, "findings": found}
+        if audit is not None:
+            told["audit"] = {
+                "entries": audit.entries,
+                "trimmed": audit.start.n,
+                "n": audit.head.n,
+                "hash": audit.head.hash.hex(),
+                "anchors": audit.anchors,
+                "notes": audit.notes,
+            }
+        click.echo(json.dumps(told, ensure_ascii=False))
     else:
         for line in found:
             click.echo(line)
+        if audit is not None:
+            for line in audit.notes:
+                click.echo(line)
+            click.echo(f"audit chain: {audit.entries} entries, {audit.anchors} anchors agree, head {audit.head.text}")
         click.echo(f"{db}: {len(found)} findings" if found else f"{db}: sound")
     if found:
         raise click.exceptions.Exit(1)

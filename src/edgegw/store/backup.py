@@ -26,6 +26,10 @@ LEAP = 10_000_000
 """Seqs passed over when a backup is put on a box without a mark: more than the lost box can have used since the backup."""
 
 
+UNKNOWN = bytes(32)
+"""The hash of an audit entry nobody knows."""
+
+
 def backup(path: Path, to: Path) -> int:
     """Copy the store to `to`, also while the daemon runs; the bytes written. The copy is one file, consistent, fsynced.
 
@@ -68,7 +72,7 @@ def restore(source: Path, path: Path, now: Instant) -> Path | None:
         with mapped(path):
             shutil.copyfile(source, part)
             _sync(part)
-            used = _verified(part, source)
+            used, audit = _verified(part, source)
             aside = None
             if path.exists():
                 aside = recover.free_name(path, f".replaced-{recover.stamp(now)}")
@@ -77,7 +81,7 @@ def restore(source: Path, path: Path, now: Instant) -> Path | None:
                     if old.exists():
                         old.rename(aside.with_name(aside.name + side))
             part.rename(path)
-            _merge(path, used)
+            _merge(path, used, audit)
             _sync(path.parent)
             return aside
     finally:
@@ -87,19 +91,21 @@ def restore(source: Path, path: Path, now: Instant) -> Path | None:
         lock.release()
 
 
-def _verified(part: Path, source: Path) -> int:
-    """The highest seq of a sound backup."""
+def _verified(part: Path, source: Path) -> tuple[int, int]:
+    """The highest seq and the last audit entry of a sound backup."""
     if found := inspect.verify(part):
         raise StoreError("damaged", f"{source} cannot be restored: {'; '.join(found[:5])}")
     with inspect.opened(part) as db:
-        return inspect.highest(db)
+        return inspect.highest(db), int(db.value("SELECT max(n) FROM audit") or 0)
 
 
-def _merge(path: Path, used: int) -> None:
+def _merge(path: Path, used: int, audit: int) -> None:
     fresh = not highwater.path_of(path).exists()
     mark = Highwater(path)
     if fresh:
         mark.mark.committed = used + LEAP
+        if audit:  # what followed on the lost box is not known, but its numbers are not used again either
+            mark.audited(audit + LEAP, UNKNOWN)
     mark.mark.reserved = max(mark.mark.reserved, mark.mark.committed, used)
     mark.mark.flags = 0
     mark.save(durable=True)

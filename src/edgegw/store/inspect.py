@@ -7,14 +7,18 @@ While a daemon runs the file is opened read-only beside it. Without one the lock
 a read-only connection would leave a WAL of its own behind, perhaps of a user whose files the daemon may not write.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from msgspec import Struct
+
 from edgegw.errors import StoreError
 from edgegw.model import DeadLetter, Instant, Lane
-from edgegw.store import highwater, recover
+from edgegw.store import audit_check, highwater, recover
+from edgegw.store.audit import Head
+from edgegw.store.audit_check import Report
 from edgegw.store.engine import Db
 from edgegw.store.lock import Lock
 from edgegw.store.migrations import STEPS
@@ -85,6 +89,7 @@ def stats(path: Path) -> dict[str, Any]:
                 {"reason": r, "lane": None if n is None else Lane(n).label, "from_seq": a, "to_seq": b, "count": c}
                 for r, n, a, b, c in db.rows("SELECT reason, lane, from_seq, to_seq, count FROM gap ORDER BY id")
             ],
+            "audit": {"n": db.value("SELECT max(n) FROM audit"), "entries": db.value("SELECT count(*) FROM audit")},
             "boot": db.value("SELECT max(boot) FROM boot"),
             "seq": max(highest(db), mark.committed),
             "schema": db.value("PRAGMA user_version"),
@@ -100,20 +105,47 @@ def highest(db: Db) -> int:
     return max(int(value or 0) for value in found)
 
 
-def verify(path: Path) -> list[str]:
-    """Everything that is wrong with a store, one line each; [] if it is sound. Never raises for a damaged file.
+class Examined(Struct, frozen=True):
+    """What is wrong with a store, one line each, and the audit chain's report (None where it could not be read)."""
+
+    findings: list[str]
+    audit: Report | None = None
+
+
+def verify(path: Path, anchors: Sequence[Head] = ()) -> list[str]:
+    """`examine`'s findings; [] if the store is sound."""
+    return examine(path, anchors).findings
+
+
+def examine(path: Path, anchors: Sequence[Head] = ()) -> Examined:
+    """Everything that is wrong with a store. Never raises for a damaged file.
 
     Checked: SQLite's integrity, that seqs and ids are unique over the lanes, that ids are UUIDv7, that the boots of
-    records are known, that cursors and the high-water mark agree with the records. Raises StoreError: ``missing``,
-    ``io``.
+    records are known, that cursors and the high-water mark agree with the records, and the audit chain.
+
+    Args:
+        anchors: heads of the audit chain as they were received upstream.
+
+    Raises StoreError: ``missing``, ``io``.
     """
     try:
         with opened(path) as db:
             found = [f"integrity: {row[0]}" for row in db.rows("PRAGMA integrity_check(20)") if row[0] != "ok"]
-            return found or list(_contents(db, highwater.read(path)))
+            if found:
+                return Examined(found)
+            mark, audit = highwater.read(path), highwater.read_audit(path)  # before the snapshot, which may be newer
+            db.run("BEGIN")  # one snapshot for all queries: a running daemon writes and trims meanwhile
+            try:
+                found = list(_contents(db, mark))
+                if found and found[0].startswith("schema"):
+                    return Examined(found)
+                report = audit_check.check(db, audit, anchors)
+                return Examined(found + report.findings, report)
+            finally:
+                db.run("ROLLBACK")
     except StoreError as error:
         if error.reason in {"damaged", "newer"}:
-            return [error.detail]
+            return Examined([error.detail])
         raise
 
 
