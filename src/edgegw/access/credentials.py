@@ -120,6 +120,10 @@ class CredentialBook:
         packed = dict(rows)
         self._packed, self.version = packed, version
 
+    def packed(self) -> dict[bytes, bytes]:
+        """Everything as it is now, as it is stored: a copy that later changes do not touch."""
+        return dict(self._packed)
+
     def items(self) -> Iterator[tuple[bytes, Credential]]:
         """Everything, decoded one by one."""
         for hashed, packed in self._packed.items():

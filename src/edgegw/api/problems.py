@@ -32,6 +32,8 @@ STATUSES: dict[str, int] = {
     "expired": 422,
     "lifetime": 422,
     "bad-credential": 422,
+    "bad-credentials": 422,
+    "too-many-credentials": 422,
     "rate": 429,
     "busy": 503,
     "ledger-full": 503,
