@@ -153,8 +153,10 @@ class MqttSession:
         """Subscribe to (filter, qos) pairs in one packet and wait until the broker granted each.
 
         Args:
-            retained: whether the broker sends what it retains; False asks it not to (MQTT 5 retain handling 2, which 3.1.1 does
-                not have: whoever must not see retained messages drops those with `retain` set besides).
+            retained: whether the broker sends what it retains; False asks it not to (MQTT 5: retain handling 2), and to leave the
+                retain flag on what is published while we listen (retain as published), so that a message meant to be kept
+                can be told from one meant for now. 3.1.1 has neither: whoever must not act on retained messages drops those
+                with `retain` set besides.
 
         Raises:
             LinkError: ``subscribe-refused`` naming the filters, ``timeout``, or the connection was lost.
@@ -164,7 +166,8 @@ class MqttSession:
             raise LinkError("not-connected", "subscribe")
         if self._v5 and not retained:
             never = SubscribeOptions.RETAIN_DO_NOT_SEND
-            _, mid = self._client.subscribe([(n, SubscribeOptions(qos=q, retainHandling=never)) for n, q in pairs])
+            wanted = [(n, SubscribeOptions(qos=q, retainAsPublished=True, retainHandling=never)) for n, q in pairs]
+            _, mid = self._client.subscribe(wanted)
         else:
             _, mid = self._client.subscribe(pairs)
         if mid is None:
