@@ -432,6 +432,14 @@ def test_a_duress_credential_calls_for_help_even_where_it_does_not_open() -> Non
     site.person(duress=True, groups=("guards",))
     step = site.show()
     assert (step.act, kinds(step)) == ("refuse", {"duress": True})
+    assert step.conditions[0].evidence == {
+        "door": "main",
+        "reader": "r1",
+        "granted": False,
+        "reason": "no-privilege",
+        "holder": "anna",
+        "name": "Anna",
+    }
     locked, _ = locked_out()
     locked.person(duress=True)
     step = locked.show()
@@ -466,6 +474,15 @@ def test_lock_out_is_for_a_while_at_that_reader_and_not_prolonged() -> None:
     site.later(0.1)
     assert site.reason() == "card"
     assert not site.raised
+
+
+def test_after_the_pause_the_row_starts_anew() -> None:
+    site, _ = locked_out()
+    site.later(31)
+    for number in ("6", "7", "8", "9"):
+        assert site.reason(number) == "unknown-credential"
+    assert not site.raised
+    assert kinds(site.show("10")) == {"lockout": True}
 
 
 def test_the_last_of_the_failures_still_says_why() -> None:
@@ -736,7 +753,8 @@ def test_the_operator_is_held_by_an_interlock_and_the_exit_button_is_not() -> No
     step = site.operate("unlock")
     assert step.act is None
     assert step.decision is not None
-    assert (step.decision.reason, step.decision.details) == ("interlock", {"interlock": "inner"})
+    assert (step.decision.granted, step.decision.reason) == (False, "interlock")
+    assert step.decision.details == {"interlock": "inner"}
     assert site.exit().act == "unlock"
     assert site.operate("release").act == "release"
 

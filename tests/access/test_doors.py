@@ -532,10 +532,10 @@ def test_a_released_door_is_never_pulsed() -> None:
     s = site()
     s.operate("release")
     s.ended("release")
-    for step in (s.show(), s.exit(), s.operate("unlock")):
+    for step, reason in ((s.show(), "released"), (s.exit(), "exit-button"), (s.operate("unlock"), "released")):
         assert step.act is None
         assert step.decision is not None
-        assert step.decision.granted
+        assert (step.decision.granted, step.decision.reason) == (True, reason)
     assert s.show("999").act == "refuse"
 
 
@@ -696,9 +696,27 @@ def test_a_pulse_after_a_relock_that_failed_is_answered_by_the_release() -> None
     assert s.ended("unlock").act == "release"
 
 
+def test_no_interlock_stands_before_a_door_that_is_open_anyway() -> None:
+    s = Site(door(interlock=("inner",)), door("inner"))
+    s.operate("release")
+    s.opened("inner")
+    decision = s.operate("unlock").decision
+    assert decision is not None
+    assert decision.granted
+
+
+def test_readings_are_fresh_unless_said_otherwise() -> None:
+    s = site()
+    assert kinds(s.core.contact("main", s.now, is_open=True)) == {"forced": True}
+    assert s.core.fire("main", s.now, active=True).act == "release"
+
+
 def test_a_locked_door_may_be_relocked() -> None:
     s = site()
-    assert s.operate("relock").act == "relock"
+    step = s.operate("relock")
+    assert step.act == "relock"
+    assert step.decision is not None
+    assert (step.decision.granted, step.decision.reason, step.decision.action) == (True, "operator", "relock")
     assert s.ended("relock").states == ()
 
 
@@ -720,6 +738,15 @@ def test_without_a_fire_input_its_last_word_does_not_hold_the_latch() -> None:
 def test_stored_areas_that_mean_nothing_are_forgotten() -> None:
     s = Site(door(), states={"area": {"garage/anna": b'{"at_ns":1,"synced":true}', "garage/bert": b"?"}})
     assert s.stored["area"] == {}
+
+
+def test_what_is_left_of_doors_that_are_gone_is_forgotten_at_once() -> None:
+    now = Site().now
+    core = DoorCore((), (), Calendar(CALENDAR), CredentialBook(), KEY, states={"door": {"gone": b"{}"}}, now=now)
+    assert core.due_ns() == now.mono_ns
+    (step,) = core.tick(now)
+    assert [(change.kind, change.key, change.value) for change in step.states] == [("door", "gone", None)]
+    assert core.due_ns() is None
 
 
 def test_what_the_core_does_not_know() -> None:
