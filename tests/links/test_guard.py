@@ -207,6 +207,58 @@ def test_nothing_but_the_asked_writes_answer_ever_comes_through(noise, size):
     assert grow(guard, noise + PULSE, size) in {b"", PULSE}
 
 
+ASKED = bytes.fromhex("01040000000271CB")
+
+
+def echoing():
+    guard = RtuGuard()
+    guard.expect(SDM)
+    guard.sent(ASKED)
+    assert grow(guard, ASKED + SDM_REPLY) == SDM_REPLY
+    assert guard.echoes
+    return guard
+
+
+@pytest.mark.parametrize("size", [1, 5, 99])
+def test_on_a_line_that_hears_itself_our_own_write_is_no_answer(size):
+    guard = echoing()
+    guard.expect(WROTE)
+    guard.sent(PULSE)
+    assert grow(guard, PULSE, size) == b"", "nobody is there"
+    guard.expect(WROTE)
+    guard.sent(PULSE)
+    assert grow(guard, reply(9, 4, b"\1\2") + PULSE + PULSE, size) == PULSE
+    assert guard.take(reply(9, 4, b"\1\2") + PULSE + PULSE) == b""
+    guard.expect(WROTE)
+    guard.sent(PULSE)
+    assert grow(guard, PULSE + seal(b"\x01\x85\x02"), size) == seal(b"\x01\x85\x02")
+
+
+def test_a_line_that_does_not_or_no_longer_hear_itself():
+    guard = RtuGuard()
+    guard.expect(WROTE)
+    guard.sent(PULSE)
+    assert grow(guard, PULSE) == PULSE
+    guard = echoing()
+    guard.expect(SDM)
+    guard.sent(ASKED)
+    assert grow(guard, SDM_REPLY) == SDM_REPLY
+    assert not guard.echoes
+    guard.expect(WROTE)
+    guard.sent(PULSE)
+    assert grow(guard, PULSE) == PULSE
+
+
+def test_a_late_answer_to_a_write_is_no_echo():
+    guard = RtuGuard()
+    guard.expect(WROTE)
+    guard.sent(PULSE)
+    guard.release()
+    assert grow(guard, PULSE) == b""
+    assert guard.late == 1
+    assert not guard.echoes
+
+
 def test_tcp_takes_the_answer_to_the_write_of_this_transaction_only():
     guard = TcpGuard()
     guard.expect(WROTE)

@@ -240,6 +240,22 @@ async def test_a_late_answer_under_an_insisting_write_confirms_nothing(sink, run
     assert made.down("d1") == "device-down"
 
 
+async def test_on_a_line_that_hears_itself_a_write_is_not_confirmed_by_its_own_echo(sink, running, started):
+    relay = WaveshareRelay(1)
+    bus = await started(RtuBus([relay], baud=BAUD))
+    heard = bus.line.received
+    bus.line.received = lambda data, until: (bus.line.send(data, instantly=True), heard(data, until))
+    made = link(bus, sink, plan(1))
+    await up(running, made)
+    await sink.until(lambda: len(sink.offered) == 1)
+    bare = ModbusWrite(5, "coil", 0x0200, (0x32,))
+    assert said(await made.carry_out(order(bare))) == ("done", "")
+    assert said(await made.carry_out(order(ON))) == ("done", "")
+    relay.fault = Fault("silent")
+    assert said(await made.carry_out(order(bare))) == ("unknown", "no-answer")
+    assert relay.pulses == 1
+
+
 async def test_the_link_lost_under_a_write(sink, running, started):
     relay = WaveshareRelay(1)
     bus = await started(RtuBus([relay], baud=BAUD))

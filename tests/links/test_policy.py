@@ -228,6 +228,7 @@ def test_what_is_no_modbus_write_or_for_nobody_is_refused():
     assert said(line.outcome(line.order("d7"))) == ("failed", "unknown-device")
     assert said(line.outcome(line.order("d1", MqttPublish("t", b"")))) == ("failed", "unknown-device")
     assert line.policy.down("d7") == "unknown-device"
+    assert said(line.outcome(line.order("d1", write(words=(1, 2))))) == ("failed", "bad-order")
 
 
 def test_withdrawn_before_it_was_sent_it_never_is():

@@ -7,6 +7,9 @@ It stands between the port and pymodbus, whose RTU framer takes any well-formed 
 unit, the function code, the byte count and the checksum (TCP: the transaction id too) must all be the request's; of a write's
 reply every byte, for it repeats what was written. Only the whole matching frame is handed on; before that, nothing.
 
+Some RS-485 adapters hear themselves. There the answer to FC05 and FC06 would be no answer at all but our own request: whether the
+line echoes is learned from reads, whose requests look like no reply, and on such a line the first copy of a write is skipped.
+
 What no guard can tell is a late reply to an earlier, equal request: asking for life first keeps those apart (orders, schedule).
 """
 
@@ -46,29 +49,37 @@ class Expected(Struct, frozen=True):
 
 
 class RtuGuard:
-    """One per connection. `late`: whole valid frames nobody was waiting for; `stray`: whether other bytes came since `expect`."""
+    """One per line. `late`: whole valid frames nobody was waiting for; `stray`: whether other bytes came since `expect`.
+
+    `echoes`: what is sent is heard again.
+    """
 
     def __init__(self) -> None:
         self.late = 0
+        self.echoes = False
         self.stray = False
         self.matched = False
         self._expected: Expected | None = None
         self._head = b""
+        self._sent = b""
         self._seen = 0
 
     def expect(self, expected: Expected) -> None:
         """A request goes out now."""
         self._expected = expected
         self._head = expected.head
+        self._sent = b""
         self._seen = 0
         self.stray = self.matched = False
 
     def release(self) -> None:
         """Nothing is awaited any more; whatever comes is late."""
         self._expected = None
+        self._sent = b""
 
     def sent(self, packet: bytes) -> None:
         """The request's bytes, as they leave."""
+        self._sent = packet
 
     def take(self, data: bytes) -> bytes:
         """All bytes since the request (as the port's buffer grows) → the matching frame, or nothing yet."""
@@ -76,12 +87,18 @@ class RtuGuard:
             self._seen = 0
         at = self._seen
         while at < len(data):
+            if self._echo_at(data, at):
+                at += len(self._sent)
+                self._seen, self._sent = at, b""
+                continue
             if self._begins(data, at):
                 return b""  # the right header; the rest is on its way
             frame = _frame_at(data, at)
             if not frame:
                 at += 1
             elif self._matches(frame):
+                if self._sent and not self._expected_write():
+                    self.echoes = False  # answered without an echo before it
                 self._seen = at + len(frame)
                 self._expected = None
                 self.matched = True
@@ -92,6 +109,16 @@ class RtuGuard:
                 self._seen = at
         self.stray = self._seen < len(data)
         return b""
+
+    def _expected_write(self) -> bool:
+        return self._expected is not None and self._expected.echo != b""
+
+    def _echo_at(self, data: bytes, at: int) -> bool:
+        """Whether our own request is heard here, the first time since it was sent."""
+        if not self._sent or not data.startswith(self._sent, at) or (self._expected_write() and not self.echoes):
+            return False
+        self.echoes = True
+        return True
 
     def _begins(self, data: bytes, at: int) -> bool:
         want = self._expected

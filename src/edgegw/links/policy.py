@@ -25,6 +25,7 @@ Rules, each kept by a test:
 from collections.abc import Callable, Iterator
 
 from edgegw.codec.line import MAX_ORDERS, STEP_S, Line
+from edgegw.codec.modbus import write_body
 from edgegw.links.orders import UNIT_GONE, Job, Step
 from edgegw.links.request import Request
 from edgegw.links.schedule import OPEN_AFTER, Schedule
@@ -61,22 +62,31 @@ class Policy:
     def submit(self, order: Order, now_ns: int, done: Callable[[Outcome], None]) -> int:
         """Take an order; `done` is called once with its outcome, perhaps before this returns. Returns its ticket."""
         self._tickets += 1
-        unit_no = self.schedule.unit_no(order.device)
-        if unit_no is None or not isinstance(order.outgoing, ModbusWrite):
+        unit_no, write = self.schedule.unit_no(order.device), order.outgoing
+        if unit_no is None or not isinstance(write, ModbusWrite):
             done(Outcome(OutcomeStatus.FAILED, "unknown-device", f"{order.device} can't be written on this line"))
-        elif not self._open:
-            done(Outcome(OutcomeStatus.FAILED, "link-down", f"{order.device}: the link is down; nothing was sent"))
-        elif self.waiting(order.lane) >= MAX_ORDERS:
-            detail = f"{MAX_ORDERS} orders wait in the lane {order.lane.label}; nothing was sent"
-            done(Outcome(OutcomeStatus.FAILED, "busy", f"{order.device}: {detail}"))
-        else:
-            plan, probe = self.schedule.plan_of(unit_no), self.schedule.probe_of(unit_no)
-            job = Job(
-                self._tickets, order, order.outgoing, plan=plan, probe=probe, line=self._line, now_ns=now_ns, done=done
-            )
-            self._jobs[job.ticket] = job
-            self._review(job, now_ns)
+            return self._tickets
+        refusal = self._refusal(order, write)
+        if refusal is not None:
+            done(refusal)
+            return self._tickets
+        plan, probe = self.schedule.plan_of(unit_no), self.schedule.probe_of(unit_no)
+        job = Job(self._tickets, order, write, plan=plan, probe=probe, line=self._line, now_ns=now_ns, done=done)
+        self._jobs[job.ticket] = job
+        self._review(job, now_ns)
         return self._tickets
+
+    def _refusal(self, order: Order, write: ModbusWrite) -> Outcome | None:
+        reason = ""
+        if not self._open:
+            reason, detail = "link-down", "the link is down"
+        elif not _writable(write):
+            reason, detail = "bad-order", f"no request holds {write}"
+        elif self.waiting(order.lane) >= MAX_ORDERS:
+            reason, detail = "busy", f"{MAX_ORDERS} orders wait in the lane {order.lane.label}"
+        if not reason:
+            return None
+        return Outcome(OutcomeStatus.FAILED, reason, f"{order.device}: {detail}; nothing was sent")
 
     def waiting(self, lane: OrderLane) -> int:
         """Orders of a lane without an outcome yet."""
@@ -199,3 +209,11 @@ class Policy:
     def _settle(self, job: Job, outcome: Outcome) -> None:
         self._jobs.pop(job.ticket, None)
         job.settle(outcome)
+
+
+def _writable(write: ModbusWrite) -> bool:
+    try:
+        write_body(write.function, write.address, write.words)
+    except ValueError:
+        return False
+    return True
