@@ -234,7 +234,7 @@ class Issuer(Struct, frozen=True):
 
     Attributes:
         name: token name, upstream key id, linkage or door id; never a secret.
-        scopes: what it may do (commands.rights has the grammar); internal issuers are handed exact ones.
+        scopes: what it may do (edgegw.rights has the grammar); internal issuers are handed exact ones.
     """
 
     source: Source

@@ -3,14 +3,9 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from edgegw.commands.rights import parse_scope
-from edgegw.config.check_acting import scope_fault
 from edgegw.config.linkages import linkage_specs, protected_commands
 from edgegw.config.site import open_site, secret_problems, secrets
-from edgegw.errors import CommandError
 from edgegw.rules.linkage_state import PlannedAction, Watched
 
 CASES = Path(__file__).parent / "cases"
@@ -102,36 +97,3 @@ def test_commands_that_move_or_may_move_a_bolt_are_protected(plan):
         ("east", "allow"): ("east-gate",),
         ("east", "reset"): ("east-gate",),
     }
-
-
-PARTS = [
-    "read",
-    "admin",
-    "events",
-    "credentials",
-    "door",
-    "command",
-    "*",
-    "a",
-    "gate-?",
-    "unlock",
-    "relock",
-    "open",
-    "A",
-    "",
-    "[ab]",
-]
-
-
-@given(
-    st.lists(st.sampled_from(PARTS), max_size=4).map(":".join)
-    | st.text(max_size=20)
-    | st.just("door:" + "a" * 200 + ":*")
-)
-def test_scopes_are_those_of_the_commands(scope):
-    try:
-        parse_scope(scope)
-    except CommandError:
-        assert scope_fault(scope) is not None
-    else:
-        assert scope_fault(scope) is None

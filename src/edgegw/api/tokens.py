@@ -59,7 +59,7 @@ class Token(Struct, frozen=True, kw_only=True, omit_defaults=True):
         id: ``t`` and 8 hex digits; in records.
         name: what people call it; the issuer's name in records.
         hash: SHA-256 of the whole token, 64 hex digits.
-        scopes: see commands.rights.
+        scopes: see edgegw.rights.
         expires: not valid from then on; None: until revoked.
         rotated: when its secret was last replaced.
     """

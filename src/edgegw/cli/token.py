@@ -57,7 +57,7 @@ def create(
     """Make a token for the gateway of the site file SITE and print it, once."""
     from edgegw.api.tokens import TOKENS_MOST, Token, Tokens, hashed, new_id, new_secret
     from edgegw.api.types import moment
-    from edgegw.commands.rights import parse_scopes
+    from edgegw.rights import parse_scopes
 
     parse_scopes(scopes)
     if not 1 <= len(name) <= 64 or not name.isprintable() or name != name.strip():

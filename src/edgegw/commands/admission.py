@@ -12,10 +12,10 @@ from re import compile as regex
 from msgspec import Struct
 
 from edgegw.commands.envelope import ENVELOPE_REASONS
-from edgegw.commands.rights import DOOR_ACTIONS, allows_command, allows_door
 from edgegw.errors import CommandError
 from edgegw.model import Command, Instant, Source
 from edgegw.profiles.encode import Encoder, Outgoing
+from edgegw.rights import DOOR_ACTIONS, allows_command, allows_door
 
 DEADLINE_MOST_NS = 5_000_000_000
 """5 s: the target of every command (design section 6); who asks for longer has misunderstood."""

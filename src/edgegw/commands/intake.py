@@ -15,9 +15,9 @@ from edgegw.clock import Clock
 from edgegw.commands.admission import DEADLINE_MOST_NS
 from edgegw.commands.envelope import claimed_id, verify
 from edgegw.commands.events import DETAIL_MOST, NAME_MOST
-from edgegw.commands.rights import parse_scopes
 from edgegw.errors import CommandError, ConfigError
 from edgegw.model import Command, Issuer, Outcome, OutcomeStatus, Source
+from edgegw.rights import parse_scopes
 from edgegw.rules.events import encode
 
 NOBODY = Issuer(Source.UPSTREAM, "unauthenticated")

@@ -5,7 +5,6 @@ Must not know: how anything is carried out.
 """
 
 import fnmatch
-import re
 from pathlib import Path
 
 from edgegw.config.acting import Action, Api, Commands, Linkage, Targets
@@ -16,6 +15,8 @@ from edgegw.config.check_net import Files, NetChecks, is_loopback, plain_host, t
 from edgegw.config.findings import Findings, Loc, suggest
 from edgegw.config.plan import DevicePlan
 from edgegw.config.schema import Control, Gateway, Site
+from edgegw.errors import CommandError
+from edgegw.rights import parse_scope
 from edgegw.rules.own import RESERVED_DEVICES
 
 
@@ -138,9 +139,12 @@ class ActingChecks:
         for name, signer in commands.keys.items():
             for i, scope in enumerate(signer.scopes):
                 loc: Loc = (*at, "keys", name, "scopes", i)
-                if fault := scope_fault(scope):
-                    self._findings.error(loc, fault)
-                elif idle := self._idle(scope):
+                try:
+                    parse_scope(scope)
+                except CommandError as error:
+                    self._findings.error(loc, error.detail)
+                    continue
+                if idle := self._idle(scope):
                     self._findings.warn(loc, idle)
 
     def _idle(self, scope: str) -> str | None:
@@ -204,20 +208,3 @@ def _one_address(one: str, other: str) -> bool:
     """Whether two listeners of one port would meet."""
     everywhere = {"0.0.0.0", "::", "[::]"}  # noqa: S104 - compared with, not listened on
     return plain_host(one) == plain_host(other) or bool({one.strip(), other.strip()} & everywhere)
-
-
-_GLOB = r"[a-z0-9_.\-*?\[\]!]+"
-_SCOPE = re.compile(
-    rf"(read|events|credentials|admin|command:{_GLOB}:{_GLOB}|door:{_GLOB}:(unlock|release|relock|\*))\Z"
-)
-_SCOPE_LONGEST = 200
-
-
-def scope_fault(scope: str) -> str | None:
-    """Why this is no scope, or None; the grammar is that of `commands.rights` (a test compares the two)."""
-    if len(scope) <= _SCOPE_LONGEST and _SCOPE.match(scope):
-        return None
-    return (
-        f"{scope[:64]!r} is no scope; write command:<device>:<command> or door:<door or group>:<action> with the action unlock, "
-        "release, relock or *; names may hold * and ?"
-    )

@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgegw.commands.rights import (
+from edgegw.errors import CommandError
+from edgegw.model import Issuer, Source
+from edgegw.rights import (
     DOOR_ACTIONS,
     WORDS,
     allows,
@@ -15,8 +17,6 @@ from edgegw.commands.rights import (
     parse_scope,
     parse_scopes,
 )
-from edgegw.errors import CommandError
-from edgegw.model import Issuer, Source
 
 SLUGS = st.from_regex(r"[a-z0-9][a-z0-9_.-]{0,9}", fullmatch=True)
 
