@@ -47,7 +47,7 @@ class Diff(Struct, frozen=True):
             "changed": self.changed,
             "removed": self.removed,
             "unchanged": self.unchanged,
-            "listed": msgspec.to_builtins(self.listed),
+            "listed": [msgspec.to_builtins(one) for one in self.listed],
         }
 
 

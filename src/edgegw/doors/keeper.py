@@ -236,9 +236,14 @@ class Keeper:
 
     # --- synchronisation ------------------------------------------------------------------------------------------
 
-    def note_changes(self) -> None:
-        """A synchronisation begins: what is changed here while its pages come is not undone by it."""
-        self._noted = {}
+    def note_changes(self, *, anew: bool) -> None:
+        """A synchronisation begins, or (not `anew`) goes on: what is changed here while its pages come is not undone by it."""
+        if anew or self._noted is None:
+            self._noted = {}
+
+    def note_no_more(self) -> None:
+        """It brought nothing."""
+        self._noted = None
 
     async def apply(self, sync: str, version: int, *, full: bool) -> None:
         """Make a staged synchronisation count, in the store and then at once in the book. Raises StoreError."""

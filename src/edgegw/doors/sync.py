@@ -21,7 +21,8 @@ import msgspec
 from msgspec import Raw, Struct
 
 from edgegw.access.credentials import card_hash, pack
-from edgegw.access.importing import CREDENTIALS_MOST, BadFieldError, credential_of, unknown_names
+from edgegw.access.fields import KINDS, BadFieldError, credential_of, unknown_names
+from edgegw.access.importing import CREDENTIALS_MOST
 from edgegw.clock import Clock
 from edgegw.doors.keeper import Change, Keeper
 from edgegw.errors import DecodeError, DeliveryError, StoreError
@@ -199,16 +200,16 @@ class AccessSync:
         if staged is not None and staged.after != known:
             await self._store.drop_stage(SYNC)
             staged = None
-        self._keeper.note_changes()
+        self._keeper.note_changes(anew=staged is None)
         count = 0
         while staged is None or staged.cursor is not None:
             body = await self._get(session, known, None if staged is None else staged.cursor)
             if body is None:
-                return False
+                return self._nothing()
             page, changes = await asyncio.to_thread(read_page, body, self._keeper.need_key(), self._zone)
             if staged is None:
                 if _nothing_new(page, known, has_some=len(self._keeper.book) > 0):
-                    return False
+                    return self._nothing()
             elif (page.version, page.full) != (staged.version, staged.full):
                 await self._store.drop_stage(SYNC)
                 raise DeliveryError("moved-on", f"version {page.version} in the middle of version {staged.version}")
@@ -224,6 +225,10 @@ class AccessSync:
         await self._keeper.apply(SYNC, staged.version, full=staged.full)
         log.info("credentials synchronised: version %d, %d of them", staged.version, len(self._keeper.book))
         return True
+
+    def _nothing(self) -> bool:
+        self._keeper.note_no_more()
+        return False
 
     async def _get(self, session: "aiohttp.ClientSession", after: int, cursor: str | None) -> bytes | None:
         """The body of a page; None: nothing new."""
@@ -272,7 +277,7 @@ class AccessSync:
 def _reason(status: int) -> str:
     if status in {401, 403}:
         return "unauthorised"
-    return "server" if status >= 500 or status in {408, 425, 429} else "refused"  # noqa: PLR2004
+    return "server" if status >= 500 or status in {408, 425, 429} else "refused"
 
 
 def _nothing_new(page: Page, known: int, *, has_some: bool) -> bool:
@@ -316,7 +321,7 @@ def read_page(body: bytes, key: bytes, zone: tzinfo) -> tuple[Page, list[Change]
         except (BadFieldError, DecodeError) as error:
             what = error.detail if isinstance(error, DecodeError) else str(error)
             raise DeliveryError("bad-page", f"item {at}: {what}") from None
-        except (msgspec.DecodeError, RecursionError):
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
             raise DeliveryError("bad-page", f"item {at}: not an object") from None
     return page, changes
 
@@ -332,6 +337,6 @@ def _change(fields: Mapping[str, object], key: bytes, zone: tzinfo) -> Change:
     if op != "delete":
         raise BadFieldError("op must be put or delete")
     kind, number = members.get("kind", "card"), members.get("number")
-    if not isinstance(kind, str) or not isinstance(number, str) or kind not in {"card", "qr", "pin"}:
+    if not isinstance(kind, str) or not isinstance(number, str) or kind not in KINDS:
         raise BadFieldError("delete takes kind and number")
     return card_hash(key, kind, number), None
