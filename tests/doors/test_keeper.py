@@ -89,7 +89,7 @@ async def test_a_dry_run_changes_nothing(tmp_path):
     ],
 )
 async def test_a_list_with_a_problem_changes_nothing(tmp_path, body, content_type, full, said):
-    async with opened(tmp_path) as (kept, store):
+    async with opened(tmp_path) as (kept, _):
         await kept.import_(listed(1), JSON, full=False, dry_run=False)
         with pytest.raises(CommandError) as refused:
             await kept.import_(body, content_type, full=full, dry_run=False)

@@ -174,7 +174,7 @@ class AccessSync:
 
         Raises:
             DeliveryError: ``unreachable, timeout, no-answer, server, unauthorised, refused, bad-page, bad-version, moved-on``;
-                what was staged before stays, but after ``moved-on`` and ``bad-version``.
+                what was staged before stays, but after ``moved-on``, or where pages never end.
             StoreError: as the store.
         """
         await asyncio.to_thread(importlib.import_module, "aiohttp")  # 0.1 s and more; the loop goes on meanwhile
