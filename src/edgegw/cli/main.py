@@ -56,6 +56,7 @@ COMMANDS: dict[str, Lazy] = {
     "alarms": Lazy("edgegw.cli.watch:alarms", "Alarms that are raised and not cleared."),
     "events": Lazy("edgegw.cli.watch:events", "Follow the records as they are stored."),
     "token": Lazy("edgegw.cli.token:token", "Make, list, rotate and revoke tokens of the local API."),
+    "access": Lazy("edgegw.cli.access:access", "Import, list and revoke credentials."),
     "demo": Lazy("edgegw.cli.demo:demo", "A simulated community, the gateway and a ticket desk, live."),
 }
 
