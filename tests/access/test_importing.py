@@ -184,10 +184,10 @@ def rows(**holders: str) -> dict[bytes, bytes]:
 def test_diff() -> None:
     book = rows(a1="one", a2="two", a3="three")
     given_ = rows(a1="one", a2="TWO", a4="four")
-    merged = diff(book.items(), given_, full=False)
+    merged = diff(book, dict(given_), full=False)
     assert (merged.added, merged.changed, merged.removed, merged.unchanged) == (1, 1, 0, 1)
     assert dict(merged.puts) == {h: p for h, p in given_.items() if book.get(h) != p}
-    full = diff(book.items(), given_, full=True)
+    full = diff(book, dict(given_), full=True)
     assert full.deletes == [h for h in book if h not in given_]
     assert json.loads(json.dumps(full.told())) == {
         "added": 1, "changed": 1, "removed": 1, "unchanged": 1,
@@ -200,7 +200,7 @@ def test_diff() -> None:
 
 
 def test_the_listing_is_bounded() -> None:
-    many = diff([], rows(**{f"n{n}": "h" for n in range(LISTED_MOST * 3)}), full=True)
+    many = diff({}, rows(**{f"n{n}": "h" for n in range(LISTED_MOST * 3)}), full=True)
     assert many.added == LISTED_MOST * 3
     assert len(many.listed) == LISTED_MOST
 
@@ -214,7 +214,7 @@ def test_applying_a_diff_gives_what_was_given(before: dict[int, str], after: dic
         return rows(**{f"n{n}": holder for n, holder in holders.items()})
 
     book, given_ = made(before), made(after)
-    change = diff(book.items(), given_, full=full)
+    change = diff(book, dict(given_), full=full)
     result = dict(book)
     result.update(change.puts)
     for hashed in change.deletes:

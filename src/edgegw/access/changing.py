@@ -5,14 +5,14 @@ Must not know: where either comes from, the store.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
 from edgegw.access.credentials import Credential, unpack
-from edgegw.access.importing import Row
 
 LISTED_MOST = 20
 """Changes of a kind told one by one."""
@@ -37,7 +37,7 @@ class Diff(Struct, frozen=True):
     removed: int
     unchanged: int
     listed: tuple[Change, ...]
-    puts: list[Row]
+    puts: dict[bytes, bytes]
     deletes: list[bytes]
 
     def told(self) -> dict[str, Any]:
@@ -51,45 +51,41 @@ class Diff(Struct, frozen=True):
         }
 
 
-def diff(book: Iterable[Row], rows: Mapping[bytes, bytes], *, full: bool) -> Diff:
+def diff(book: Mapping[bytes, bytes], rows: dict[bytes, bytes], *, full: bool) -> Diff:
     """Compare.
 
     Args:
-        book: what is there: (hash, packed credential).
-        rows: what is given.
+        book: what is there: packed credentials by hash.
+        rows: what is given. It becomes `Diff.puts`: what did not change is taken out, so that nothing is held twice.
         full: what is not given goes.
     """
     listing = _Listing()
-    seen: set[bytes] = set()
-    puts: list[Row] = []
     deletes: list[bytes] = []
-    unchanged = 0
-    for hashed, packed in book:
+    changed = unchanged = 0
+    for hashed, packed in book.items():
         given = rows.get(hashed)
         if given is None:
             if full:
                 deletes.append(hashed)
                 listing.add("removed", packed)
             continue
-        seen.add(hashed)
         fields = () if packed == given else _differs(unpack(packed), unpack(given))
         if fields:
-            puts.append((hashed, given))
+            changed += 1
             listing.add("changed", given, fields)
         else:
+            del rows[hashed]
             unchanged += 1
-    changed = len(puts)
-    for hashed, given in rows.items():
-        if hashed not in seen:
-            puts.append((hashed, given))
-            listing.add("added", given)
+    added = len(rows) - changed
+    for hashed in islice((hashed for hashed in rows if hashed not in book), LISTED_MOST):
+        listing.add("added", rows[hashed])
     return Diff(
-        added=len(puts) - changed,
+        added=added,
         changed=changed,
         removed=len(deletes),
         unchanged=unchanged,
         listed=tuple(listing.changes),
-        puts=puts,
+        puts=rows,
         deletes=deletes,
     )
 

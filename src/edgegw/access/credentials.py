@@ -115,9 +115,9 @@ class CredentialBook:
         """Revoke one, effective with the next decision; whether it was there."""
         return self._packed.pop(hashed, None) is not None
 
-    def replace(self, rows: Iterable[tuple[bytes, bytes]], version: int) -> None:
-        """All of them at once, by a full synchronisation."""
-        packed = dict(rows)
+    def replace(self, rows: Iterable[tuple[bytes, bytes]] | dict[bytes, bytes], version: int) -> None:
+        """All of them at once, by a full synchronisation. A dict becomes the book's own."""
+        packed = rows if isinstance(rows, dict) else dict(rows)
         self._packed, self.version = packed, version
 
     def packed(self) -> dict[bytes, bytes]:

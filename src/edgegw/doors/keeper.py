@@ -9,9 +9,10 @@ waits behind 100,000 rows.
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, tzinfo
 from io import BytesIO
+from itertools import islice
 from typing import Any, BinaryIO, Protocol
 
 import msgspec
@@ -210,8 +211,7 @@ class Keeper:
             raise CommandError("bad-credentials", f"{source}: holds no credential, so everyone's would be revoked")
         async with self._turn:
             before = self.book.packed()
-            change = await asyncio.to_thread(diff, before.items(), rows, full=full)
-            rows.clear()  # what did not change is not needed twice
+            change = await asyncio.to_thread(diff, before, rows, full=full)
             _check_count(len(before) + change.added - change.removed)
             if not dry_run and (change.puts or change.deletes):
                 await self._take(change, before, origin, progress)
@@ -220,18 +220,20 @@ class Keeper:
     async def _take(self, change: Diff, before: dict[bytes, bytes], origin: str, progress: Progress | None) -> None:
         event = self._event(origin, added=change.added, changed=change.changed, removed=change.removed)
         if len(change.puts) + len(change.deletes) <= AT_ONCE:
-            await self._store.put_credentials(change.puts, change.deletes, events=[event])
-            self._now([*change.puts, *((hashed, None) for hashed in change.deletes)])
+            puts = list(change.puts.items())
+            await self._store.put_credentials(puts, change.deletes, events=[event])
+            self._now([*puts, *((hashed, None) for hashed in change.deletes)])
             return
         before.update(change.puts)
         for hashed in change.deletes:
             del before[hashed]
         await self._store.drop_stage(IMPORT)  # of an import that was broken off
-        await self._stage(IMPORT, list(before.items()), full=True, progress=progress)
+        await self._stage(IMPORT, before, full=True, progress=progress)
         version = self.book.version
         await self._store.apply_stage(IMPORT, version, events=[event])
-        self.book.replace(before.items(), version)
-        self._note([*change.puts, *((hashed, None) for hashed in change.deletes)])
+        self.book.replace(before, version)
+        self._note(change.puts.items())
+        self._note((hashed, None) for hashed in change.deletes)
         self._keep_out()
 
     # --- synchronisation ------------------------------------------------------------------------------------------
@@ -249,7 +251,7 @@ class Keeper:
         """Make a staged synchronisation count, in the store and then at once in the book. Raises StoreError."""
         async with self._turn:
             if self._noted:
-                await self._stage(sync, list(self._noted.items()), full=full)
+                await self._stage(sync, self._noted, full=full)
             event = self._event("sync", version=version, full=full)
             applied = await self._store.apply_stage(sync, version, events=[event])
             self._noted = None
@@ -268,16 +270,24 @@ class Keeper:
         return self._key
 
     async def _stage(
-        self, sync: str, changes: Sequence[Change], *, full: bool, progress: Progress | None = None
+        self, sync: str, changes: Mapping[bytes, bytes | None], *, full: bool, progress: Progress | None = None
     ) -> None:
-        for at in range(0, len(changes), AT_ONCE):
-            await self._store.stage(sync, changes[at : at + AT_ONCE], full=full)
+        left = iter(changes.items())
+        done = 0
+        while portion := list(islice(left, AT_ONCE)):
+            await self._store.stage(sync, portion, full=full)
+            done += len(portion)
             if progress is not None:
-                progress(min(at + AT_ONCE, len(changes)), len(changes))
+                progress(done, len(changes))
 
     async def _reload(self) -> None:
         rows, version = await self._store.load_credentials()
-        self.book.replace(rows, version)
+        packed: dict[bytes, bytes] = {}
+        rows.reverse()
+        while rows:  # emptied meanwhile: two books and a list of 100,000 would be 20 MB more than two books
+            hashed, one = rows.pop()
+            packed[hashed] = one
+        self.book.replace(packed, version)
         self._keep_out()
 
     def _now(self, changes: Sequence[Change]) -> None:
@@ -290,7 +300,7 @@ class Keeper:
         self._note(changes)
         self._keep_out()
 
-    def _note(self, changes: Sequence[Change]) -> None:
+    def _note(self, changes: Iterable[Change]) -> None:
         if self._noted is not None:
             self._noted.update(changes)
 
