@@ -25,7 +25,7 @@ from edgegw.access.fields import KINDS, BadFieldError, credential_of, unknown_na
 from edgegw.access.importing import CREDENTIALS_MOST
 from edgegw.clock import Clock
 from edgegw.doors.keeper import Change, Keeper
-from edgegw.errors import DecodeError, DeliveryError, StoreError
+from edgegw.errors import CommandError, DecodeError, DeliveryError, StoreError
 
 if TYPE_CHECKING:
     import aiohttp
@@ -163,7 +163,7 @@ class AccessSync:
         while True:
             try:
                 await self.sync_once()
-            except (DeliveryError, StoreError) as error:
+            except (CommandError, DeliveryError, StoreError) as error:
                 pause_s = self._failed(error.reason, error.detail)
             else:
                 pause_s = self._every_s * (0.9 + 0.2 * self._random())  # not all gateways at once
@@ -175,7 +175,7 @@ class AccessSync:
         Raises:
             DeliveryError: ``unreachable, timeout, no-answer, server, unauthorised, refused, bad-page, bad-version, moved-on``;
                 what was staged before stays, but after ``moved-on``, or where pages never end.
-            StoreError: as the store.
+            StoreError: as the store. CommandError: ``no-access-key``.
         """
         await asyncio.to_thread(importlib.import_module, "aiohttp")  # 0.1 s and more; the loop goes on meanwhile
         import aiohttp  # noqa: PLC0415  # there by now
