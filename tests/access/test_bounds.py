@@ -42,6 +42,24 @@ def test_who_waits_for_others_is_bounded() -> None:
     assert [one.holder for one in gathering.present(0)] == [str(number) for number in range(5, GATHERED_MOST + 5)]
 
 
+def test_who_presents_again_waits_from_then_on_and_an_end_is_not_included() -> None:
+    gathering = Gathering(MultiSpec(within_ns=10))
+    gathering.add("a", "", b"", "in", 0)
+    gathering.add("b", "", b"", "in", 1)
+    gathering.add("a", "", b"", "in", 2)
+    assert [one.holder for one in gathering.present(10)] == ["b", "a"]
+    assert [one.holder for one in gathering.present(11)] == ["a"]
+    assert [one.holder for one in gathering.lapse(11)] == ["b"]
+    assert gathering.due_ns() == 12
+
+
+def test_a_restored_entry_is_forgotten_exactly_after_its_time() -> None:
+    areas = Areas({"a"}, {"a/h": b'{"at_ns":100,"synced":true}'}, NOW)
+    assert areas.inside("a", "h", 50, Instant(149, 0), trusted=True)
+    assert not areas.inside("a", "h", 50, Instant(150, 0), trusted=True)
+    assert not areas.inside("a", "h", 50, Instant(0, 50), trusted=False)
+
+
 def test_who_is_on_the_way_through_a_door_is_bounded() -> None:
     site = Site(door(passback=PassbackSpec("a", hard=True)))
     for number in range(PENDING_MOST + 5):

@@ -481,6 +481,16 @@ def test_a_fire_release_that_failed_is_p1_and_tried_again_with_fresh_readings() 
     assert set(s.raised) == {"door/main/fire-release"}
 
 
+def test_a_lock_that_failed_before_is_p1_once_a_fire_release_fails() -> None:
+    s = site()
+    s.show()
+    s.ended(status=FAILED)
+    assert s.raised["door/main/lock-failed"].priority == "P2"
+    s.fire()
+    s.ended("release", FAILED)
+    assert s.raised["door/main/lock-failed"].priority == "P1"
+
+
 def test_a_release_without_outcome_is_said() -> None:
     s = site()
     s.fire()
