@@ -11,10 +11,10 @@ import random
 from msgspec import Struct
 from msgspec.structs import replace
 
-from edgegw.app.bound import line_load, order_load
+from edgegw.app.bound_load import line_load, order_load, steady
 from edgegw.codec.line import STEP_S, Line
 from edgegw.codec.wire import Wire
-from edgegw.commands.bound import AGAIN_S, TurnLoad, total
+from edgegw.commands.bound import AGAIN_S, LineLoad, TurnLoad, total
 from edgegw.commands.bound_line import LineBound
 from edgegw.links.policy import Policy
 from edgegw.links.request import BusLane, Poll, Request, UnitPlan
@@ -33,11 +33,12 @@ WARM_NS = 12 * NS
 
 
 class Board(Struct, frozen=True):
-    """A device that takes orders: of doors, and of others."""
+    """A device that takes orders: of doors, and of others. `apart`: each door has a turn of its own, and the others one."""
 
     device: str
     doors: tuple[ModbusWrite, ...] = ()
     commands: tuple[ModbusWrite, ...] = ()
+    apart: bool = False
 
 
 class Bus(Struct, frozen=True):
@@ -47,26 +48,35 @@ class Bus(Struct, frozen=True):
     units: tuple[UnitPlan, ...]
     boards: tuple[Board, ...]
 
+    @property
+    def steady(self) -> Line:
+        return steady(self.line, len(self.units))
+
     def turns(self) -> tuple[TurnLoad, ...]:
         plans = {unit.device: unit for unit in self.units}
-        return tuple(
-            TurnLoad(
-                board.device,
-                tuple(
-                    (f"{board.device}/door{n}", (order_load(self.line, plans[board.device], "unlock", write),))
-                    for n, write in enumerate(board.doors)
-                ),
-                tuple(order_load(self.line, plans[board.device], "set", write) for write in board.commands),
+        found = []
+        for board in self.boards:
+            plan = plans[board.device]
+            doors = tuple(
+                (f"{board.device}/door{n}", (order_load(self.steady, plan, "unlock", write),))
+                for n, write in enumerate(board.doors)
             )
-            for board in self.boards
-        )
+            commands = tuple(order_load(self.steady, plan, "set", write) for write in board.commands)
+            if board.apart:
+                found += [TurnLoad(board.device, (door,), point=door[0]) for door in doors]
+                found += [TurnLoad(board.device, (), commands)] if commands else []
+            else:
+                found.append(TurnLoad(board.device, doors, commands))
+        return tuple(found)
+
+    def load(self) -> LineLoad:
+        return line_load("bus", self.steady, self.units, self.turns())
 
     def bounds(self) -> dict[str, float]:
         """Row → bound, infinite if there is none."""
-        turns = self.turns()
-        line = LineBound(line_load("bus", self.line, self.units, turns))
+        line = LineBound(self.load())
         found = {}
-        for turn in turns:
+        for turn in line.load.turns:
             for door, orders in turn.doors:
                 found[f"door {door}"] = line.door(turn, door, orders[0])
             if turn.commands:
@@ -129,9 +139,10 @@ class Mood(Struct, frozen=True):
 class Source:
     """Who gives orders: a door, or one of those who command a device."""
 
-    def __init__(self, row: str, device: str, lane: OrderLane, write: ModbusWrite) -> None:
+    def __init__(self, row: str, board: Board, lane: OrderLane, write: ModbusWrite) -> None:
         self.row = row
-        self.device = device
+        self.device = board.device
+        self.turn = row if board.apart else board.device
         self.lane = lane
         self.write = write
         self.free_ns = 0
@@ -150,11 +161,11 @@ class Simulation:
         self.policy = Policy(Schedule(bus.units, 0, self.rng.random), bus.line)
         self.policy.opened(0)
         self.sources = [
-            Source(f"door {b.device}/door{n}", b.device, OrderLane.DOOR, write)
+            Source(f"door {b.device}/door{n}", b, OrderLane.DOOR, write)
             for b in bus.boards
             for n, write in enumerate(b.doors)
         ] + [
-            Source(f"command {b.device}", b.device, OrderLane.COMMAND, b.commands[n % len(b.commands)])
+            Source(f"command {b.device}", b, OrderLane.COMMAND, b.commands[n % len(b.commands)])
             for b in bus.boards
             for n in range(2 if b.commands else 0)
         ]
@@ -169,11 +180,12 @@ class Simulation:
         longest_s = max((s for s in bus.bounds().values() if s != float("inf")), default=5.0)
         self.recent_ns = round(longest_s * NS)
         self.dead_until_ns = 0
+        self.in_row = 0
         self.failing_from_ns: dict[str, int] = {}
         self.failures: dict[str, list[int]] = {}
         self.until: dict[str, int] = {}
         self.aimed: set[int] = set()
-        self.longest_ns = round(LineBound(line_load("", bus.line, bus.units, bus.turns())).longest.seconds * NS)
+        self.longest_ns = round(LineBound(bus.load()).longest.seconds * NS)
         for source in self.sources:
             self._plan(source, WARM_NS)
 
@@ -206,7 +218,12 @@ class Simulation:
                 told_ns = max(hits)  # the next one begins just before the last read-back may
             elif self.rng.random() >= self.mood.slow:
                 told_ns = self.rng.randint(least_ns, told_ns)
-        free_ns = told_ns + hold_ns + (int(line.recover_s * NS) if fails else 0)
+        self.in_row = self.in_row + 1 if fails else 0
+        free_ns = told_ns + hold_ns
+        if fails:
+            free_ns += int(line.late_s * NS)
+            if line.reopen_after is not None and self.in_row >= line.reopen_after:
+                free_ns += int(line.connect_s * NS)
         if not fails and request.probe and not request.distinct:
             free_ns += int(line.late_s * NS)
         self._ambush(request, began_ns, free_ns)
@@ -220,7 +237,7 @@ class Simulation:
             source = self.tickets.get(request.ticket)
             if request.write and source is not None:
                 write = source.write
-                self.until[source.device] = told_ns + round(max(write.settle_s, write.within_s) * NS)
+                self.until[source.turn] = told_ns + round(max(write.settle_s, write.within_s) * NS)
             self.policy.answered(request, told_ns, self._words(request))
         self._fire(free_ns)
         self.now_ns = free_ns
@@ -324,11 +341,11 @@ class Simulation:
     def _enter(self, source: Source, at_ns: int) -> None:
         source.waits, source.begun_ns = True, at_ns
         source.stubborn = self.rng.random() < self.mood.stubborn
-        if source.device in self.lines:
+        if source.turn in self.lines:
             self.count += 1
-            heapq.heappush(self.lines[source.device], (int(source.lane), self.count, source))
+            heapq.heappush(self.lines[source.turn], (int(source.lane), self.count, source))
         else:
-            self.lines[source.device] = []
+            self.lines[source.turn] = []
             self._submit(source, at_ns)
 
     def _submit(self, source: Source, at_ns: int) -> None:
@@ -339,7 +356,7 @@ class Simulation:
             over.append(outcome)
             self._over(source)
 
-        self.orders[source.device] = source
+        self.orders[source.turn] = source
         order = Order("x", source.device, source.write, source.lane, FOREVER_NS)
         ticket = self.policy.submit(order, at_ns, done)
         if not over:
@@ -348,18 +365,18 @@ class Simulation:
     def _over(self, source: Source) -> None:
         at_ns = self.now_ns
         source.waits = False
-        del self.orders[source.device]
-        self.until.pop(source.device, None)
+        del self.orders[source.turn]
+        self.until.pop(source.turn, None)
         if self._counts(source.device):
             self._note(source.row, at_ns - source.begun_ns)
         self._plan(source, at_ns + round(AGAIN_S * NS))
-        line = self.lines[source.device]
+        line = self.lines[source.turn]
         if line:
             late_ns = round(STEP_S * NS) if self.rng.random() < self.mood.late else 0
             self.count += 1
             heapq.heappush(self.handed, (at_ns + late_ns, self.count, heapq.heappop(line)[2]))
         else:
-            del self.lines[source.device]
+            del self.lines[source.turn]
 
     def _counts(self, device: str) -> bool:
         """Whether the model says something of this unit: one other fails, and it itself once."""
@@ -390,6 +407,7 @@ def random_bus(rng: random.Random) -> Bus:
             unit.device,
             tuple(_any_write(rng, n) for n in range(rng.choice((0, 0, 1, 2, 4)))),
             tuple(_any_write(rng, n) for n in range(rng.choice((0, 1)))),
+            apart=rng.random() < 0.3,
         )
         for unit in rng.sample(units, rng.randint(0, min(len(units), 5)))
     )

@@ -1,45 +1,236 @@
-"""The load of each line, from the plan of a site; and every device's and door's bound.
+"""Every door's and device's worst-case response, from the plan of a site.
 
-Owns: what of the site file and the profiles matters to a response.
-Must not know: the formulas (commands.bound_line), who prints.
+Owns: what of the site file and the profiles matters to a response; the paths of section 6 of the design put together.
+Must not know: the formulas of a line (commands.bound_line), durations of transactions (bound_load), who prints.
 """
 
-from edgegw.codec.line import PROBE_SHARE, Line
-from edgegw.codec.modbus import READ_FUNCTIONS
-from edgegw.commands.bound import BlockLoad, LineLoad, OrderLoad, Timed, TurnLoad, UnitLoad
-from edgegw.links.request import Poll, UnitPlan, choose_probe
-from edgegw.profiles.encode import ModbusWrite
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from msgspec import Struct
+
+from edgegw.app.bound_load import line_load, order_load, steady, written
+from edgegw.app.doors import urgent_points
+from edgegw.codec.wire import Wire
+from edgegw.commands.bound import (
+    COMMANDS_AT_ONCE,
+    MESSAGES,
+    Bound,
+    Part,
+    Parts,
+    TurnLoad,
+    commit,
+    total,
+    worst,
+)
+from edgegw.commands.bound_line import LineBound
+from edgegw.config.acting import Door
+from edgegw.config.lines import line_of
+from edgegw.config.plan import DevicePlan, LinkPlan, SitePlan
+from edgegw.config.schema import MqttLink, SerialLink
+from edgegw.links.modbus import unit_plan
+from edgegw.profiles.schema_commands import CommandSpec
+
+DOOR_DEADLINE_S = 3.0
+"""A door's order gets its outcome by then (doors.service): the longest a device's answer is awaited there."""
 
 
-def unit_load(line: Line, plan: UnitPlan) -> UnitLoad:
-    """A unit as its line sees it."""
-    probe, distinct = choose_probe(plan.polls, plan.readbacks)
-    return UnitLoad(
-        plan.device,
-        _read(line, plan, probe, ambiguous=not distinct),
-        tuple(
-            BlockLoad(f"{poll.table} {poll.address}+{poll.count}", _read(line, plan, poll), poll.period_s, poll.alarm)
-            for poll in plan.polls
-        ),
-    )
+class Commanded(Struct, frozen=True):
+    """Who may give a device orders.
+
+    Attributes:
+        doors: those whose lock it is, with the commands they give.
+        commands: what else it may be told, by name.
+        at_once: how many of these may be under way.
+    """
+
+    doors: dict[str, tuple[str, ...]]
+    commands: tuple[str, ...]
+    at_once: int
 
 
-def order_load(line: Line, plan: UnitPlan, name: str, write: ModbusWrite) -> OrderLoad:
-    """A command as its line sees it; of `write` only functions and lengths matter."""
-    readback = None
-    if write.readback is not None:
-        table, address, count = write.readback
-        readback = _read(line, plan, Poll(table, address, count, 0.0))
-    timed = Timed.of(line, write.function, len(write.words), plan.timeout_s, plan.turnaround_s)
-    return OrderLoad(name, timed, readback, write.settle_s, write.within_s)
+def site_bounds(plan: SitePlan) -> list[Bound]:
+    """All bounds of a site: doors, devices that can be commanded, devices with alarms; worst first."""
+    commanded = {name: _commanded(plan, device) for name, device in plan.devices.items()}
+    urgent = urgent_points(plan)
+    found: list[Bound] = []
+    for link in plan.links:
+        if isinstance(link.config, MqttLink | SerialLink):
+            found += _talking(plan, link, commanded)
+        else:
+            found += _line(plan, link, commanded, urgent)
+    return worst(found)
 
 
-def line_load(name: str, line: Line, units: tuple[UnitPlan, ...], turns: tuple[TurnLoad, ...]) -> LineLoad:
-    """A line as a whole."""
-    loads = tuple(unit_load(line, unit) for unit in units)
-    return LineLoad(name, line.late_s, line.recover_s, PROBE_SHARE, loads, turns)
+# --- Modbus -----------------------------------------------------------------------------------------------------------
 
 
-def _read(line: Line, plan: UnitPlan, poll: Poll, *, ambiguous: bool = False) -> Timed:
-    function = READ_FUNCTIONS[poll.table]
-    return Timed.of(line, function, poll.count, plan.timeout_s, plan.turnaround_s, ambiguous=ambiguous)
+def _line(
+    plan: SitePlan, link: LinkPlan, commanded: dict[str, Commanded], urgent: dict[str, set[str]]
+) -> Iterator[Bound]:
+    assert not isinstance(link.config, MqttLink | SerialLink)  # noqa: S101  (the caller looked)
+    line = steady(line_of(link.config), len(link.devices))
+    units, turns = [], []
+    for device in link.devices:
+        profile = plan.profiles[device.profile]
+        watched = {rule.point for rule in device.alarms.values() if rule.point is not None}
+        unit = unit_plan(device.id, int(device.address or 0), profile, watched | urgent.get(device.id, set()))
+        units.append(unit)
+        orders = {
+            name: order_load(line, unit, name, write)
+            for name, spec in profile.commands.items()
+            if (write := written(profile, spec)) is not None
+        }
+        who = commanded[device.id]
+        doors = tuple((door, tuple(orders[n] for n in names if n in orders)) for door, names in who.doors.items())
+        if who.doors or who.commands:
+            turns.append(TurnLoad(device.id, doors, tuple(orders[name] for name in who.commands), who.at_once))
+    bounds = LineBound(line_load(link.name, line, tuple(units), tuple(turns)))
+    for turn in turns:
+        specs = plan.profiles[plan.devices[turn.device].profile].commands
+        for door, orders_of in turn.doors:
+            if orders_of:  # its unlock is the first
+                parts = bounds.door(turn, door, orders_of[0])
+                yield _door(plan, door, None if parts is None else (*_decided(plan), *parts), orders_of[0].name)
+        found = [
+            _command(plan, turn.device, order.name, specs[order.name], bounds.command(turn, order))
+            for order in dict.fromkeys(turn.commands)
+        ]
+        if found:
+            yield worst(found)[0]
+    for device, load in zip(link.devices, bounds.load.units, strict=True):
+        polled = [
+            _event(
+                plan,
+                device,
+                bounds.poll(load, block),
+                block.name,
+                _held(plan, device, poll.table, poll.address, poll.count),
+            )
+            for block, poll in zip(load.blocks, next(u for u in units if u.device == device.id).polls, strict=True)
+            if block.alarm
+        ]
+        if polled:
+            yield worst(polled)[0]
+
+
+def _held(plan: SitePlan, device: DevicePlan, table: str, address: int, count: int) -> float:
+    """The least time an alarm of a block waits by its own rule (``for``, ``missing``); 0 where a door hangs on it."""
+    points = plan.profiles[device.profile].points
+    held = [
+        rule.hold or rule.when.missing or 0.0
+        for rule in device.alarms.values()
+        if rule.point is not None
+        and (read := points[rule.point].modbus) is not None
+        and read.table == table
+        and address <= read.address < address + count
+    ]
+    return min(held, default=0.0)
+
+
+# --- MQTT and serial: devices that speak by themselves ----------------------------------------------------------------
+
+
+def _talking(plan: SitePlan, link: LinkPlan, commanded: dict[str, Commanded]) -> Iterator[Bound]:
+    for device in link.devices:
+        profile, who = plan.profiles[device.profile], commanded[device.id]
+        specs = profile.commands
+        sent = {name: _sent(plan, link, spec) for name, spec in specs.items()}
+        others_s = max((total(sent[name]) for name in who.commands), default=0.0)
+        doors_s = {door: max((total(sent[name]) for name in names), default=0.0) for door, names in who.doors.items()}
+        for door, names in who.doors.items():
+            ahead_s = others_s + sum(seconds for name, seconds in doors_s.items() if name != door)
+            parts = (*_decided(plan), *_turn(device, ahead_s), *sent[names[0]])
+            yield _door(plan, door, _by(parts, specs[names[0]], DOOR_DEADLINE_S), names[0])
+        ahead_s = others_s * (who.at_once - 1) + sum(doors_s.values())
+        found = [
+            _command(plan, device.id, name, specs[name], (*_turn(device, ahead_s), *sent[name]))
+            for name in who.commands
+        ]
+        if found:
+            yield worst(found)[0]
+        if any(rule.point is not None for rule in device.alarms.values()):
+            asked = profile.serial is not None and profile.serial.request is not None
+            every = (Part("poll", profile.serial.every, "asked so often"),) if asked and profile.serial else ()
+            yield _event(plan, device, every, "", 0.0)
+
+
+def _sent(plan: SitePlan, link: LinkPlan, spec: CommandSpec) -> Parts:
+    """Sending and confirmation. What is awaited until the deadline has no part of its own: see `_by`."""
+    parts: list[Part] = []
+    if isinstance(link.config, SerialLink) and spec.serial is not None:
+        frame_s = Wire(link.config.baud, link.config.format).frame_s(len(spec.serial.hex))
+        parts.append(Part("write", frame_s, "the bytes on the line"))
+    else:
+        parts.append(Part("network", plan.targets.network, "the message to the device"))
+    if spec.mqtt is not None and spec.mqtt.reply is not None:
+        parts.append(Part("answer", spec.timeout, "its answer, awaited until the deadline"))
+    elif spec.confirm is not None:
+        parts.append(Part("confirm", spec.confirm.within, f"confirmed within {spec.confirm.within:g} s"))
+    return tuple(parts)
+
+
+def _by(parts: Parts, spec: CommandSpec, deadline_s: float) -> Parts:
+    """An answer is awaited until the deadline and no longer, whatever went before."""
+    if spec.mqtt is None or spec.mqtt.reply is None:
+        return parts
+    before = tuple(part for part in parts if part.what != "answer")
+    left_s = max(0.0, min(deadline_s, spec.timeout) - total(before))
+    return (*before, Part("answer", left_s, "its answer, awaited until the deadline"))
+
+
+# --- the paths --------------------------------------------------------------------------------------------------------
+
+
+def _decided(plan: SitePlan) -> Parts:
+    return (commit(plan.targets.commit, plan.access.audit_wait),)
+
+
+def _door(plan: SitePlan, door: str, parts: Parts | None, about: str) -> Bound:
+    targets = plan.targets
+    return Bound("door", door, targets.door, parts, about, door in targets.accept)
+
+
+def _command(plan: SitePlan, device: str, name: str, spec: CommandSpec, parts: Parts | None) -> Bound:
+    targets = plan.targets
+    if parts is not None:
+        parts = _by((commit(targets.commit), *parts), spec, targets.command - total((commit(targets.commit),)))
+        parts = (*parts, commit(targets.commit, what="outcome"))
+    return Bound("command", device, min(targets.command, spec.timeout), parts, name, device in targets.accept)
+
+
+def _event(plan: SitePlan, device: DevicePlan, parts: Parts | None, about: str, held_s: float) -> Bound:
+    targets = plan.targets
+    if parts is not None:
+        sent = (Part("network", MESSAGES * targets.network, "the batch under way and one's own"),)
+        parts = (*parts, commit(targets.commit), *(sent if plan.upstream else ()))
+    return Bound("event", device.id, targets.event + held_s, parts, about, device.id in targets.accept)
+
+
+def _turn(device: DevicePlan, seconds: float) -> Parts:
+    return (Part("turn", seconds, f"other orders of {device.id}"),) if seconds > 0 else ()
+
+
+# --- who gives orders -------------------------------------------------------------------------------------------------
+
+
+def _commanded(plan: SitePlan, device: DevicePlan) -> Commanded:
+    names = plan.profiles[device.profile].commands
+    doors = {
+        door: tuple(name for name in dict.fromkeys(_lock_commands(of)) if name in names)
+        for door, of in plan.doors.items()
+        if of.lock.device == device.id
+    }
+    most = max((_actions(plan, name, device.id) for name in plan.linkages), default=0)
+    free = plan.api.enabled or plan.commands is not None or most > 0
+    return Commanded(doors, tuple(names) if free else (), max(COMMANDS_AT_ONCE, most))
+
+
+def _lock_commands(door: Door) -> Iterable[str]:
+    lock = door.lock
+    return (ref.command for ref in (lock.unlock, lock.release, lock.relock, lock.refuse) if ref is not None)
+
+
+def _actions(plan: SitePlan, linkage: str, device: str) -> int:
+    """How many commands of a device one linkage gives at once."""
+    return Counter(action.device for action in plan.linkages[linkage].do)[device]

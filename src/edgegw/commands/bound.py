@@ -1,6 +1,6 @@
 """Worst-case responses: the words, and how the parts of a response add up (docs/response.md derives the formulas).
 
-Owns: what a line's load consists of, what is assumed of people, faults and the disk, the three paths of section 6 of the design.
+Owns: what a line's load consists of, what is assumed of people and the disk, the three paths of section 6 of the design.
 Must not know: the site file (app.bound makes loads of it), clocks, who prints. One half-duplex line is `bound_line`'s.
 
 Everything is in seconds. A bound is the sum of its parts; None stands for a response without one (the line is overloaded).
@@ -16,10 +16,6 @@ from edgegw.codec.line import Line
 AGAIN_S = 5.0
 """A door, or whoever commands a device, gives the next order no sooner than this after the outcome of the last: an unlocked door
 stays open about as long, and an issuer waits for the answer."""
-
-FAULTS = 1
-"""Other units of a line that fail in the time of one response: answer nothing from then on, or one request not. (The unit in
-question may fail once itself. Any number may be dead for longer: their breakers are open, and they cost only their share.)"""
 
 COMMANDS_AT_ONCE = 2
 """Commands of one device under way at once: one more than the one in question. A linkage that gives more raises it."""
@@ -87,9 +83,10 @@ class UnitLoad(Struct, frozen=True):
 
 
 class TurnLoad(Struct, frozen=True):
-    """Orders of which only one at a time is given to the line (commands.turns): those of one device.
+    """Orders of which only one at a time is given to the line (commands.turns).
 
     Attributes:
+        device, point: whose; without a point all of the device's orders are one turn.
         doors: door → the orders it may give its lock.
         commands: all other commands.
         at_once: how many commands may be under way.
@@ -99,6 +96,12 @@ class TurnLoad(Struct, frozen=True):
     doors: tuple[tuple[str, tuple[OrderLoad, ...]], ...] = ()
     commands: tuple[OrderLoad, ...] = ()
     at_once: int = COMMANDS_AT_ONCE
+    point: str = ""
+
+    @property
+    def key(self) -> str:
+        """Unique on the line."""
+        return f"{self.device}/{self.point}"
 
 
 class LineLoad(Struct, frozen=True):

@@ -3,7 +3,8 @@
 Owns: what may go before an order or a poll, given how links.policy and links.schedule choose.
 Must not know: baud rates and frames (codec.line made durations of them), commits, networks.
 
-The symbols are docs/response.md's: B in flight, P probe, W write, R read-back, X confirmation time, F faults.
+In the time of one response the device itself fails once (misses one request), and one other unit fails: misses one request, or
+answers nothing from then on. Any number may be dead for longer: their breakers are open, and they cost only their share.
 """
 
 from collections.abc import Callable, Iterable
@@ -14,7 +15,6 @@ from msgspec import Struct
 
 from edgegw.codec.line import MAX_ORDERS, STEP_S, readback_pause_s
 from edgegw.commands.bound import (
-    FAULTS,
     BlockLoad,
     LineLoad,
     OrderLoad,
@@ -78,8 +78,8 @@ class LineBound:
     def __init__(self, load: LineLoad) -> None:
         self.load = load
         self._units = {unit.device: unit for unit in load.units}
-        self._doors = {turn.device: _lot(order for _, orders in turn.doors for order in orders) for turn in load.turns}
-        self._commands = {turn.device: _lot(turn.commands) for turn in load.turns}
+        self._doors = {turn.key: _lot(order for _, orders in turn.doors for order in orders) for turn in load.turns}
+        self._commands = {turn.key: _lot(turn.commands) for turn in load.turns}
 
     # --- what may be in flight ----------------------------------------------------------------------------------------
 
@@ -105,14 +105,14 @@ class LineBound:
                     found.append((order.readback, turn.device, f"the read-back of {turn.device}"))
         return found
 
-    def _in_flight(self, own: TurnLoad, flights: int, window_s: float) -> Part:
-        """So many times something just begun: answered, but for dead units' probes and one request of the device itself."""
+    def _in_flight(self, own: TurnLoad, flights: int, window_s: float, failing_s: float) -> Part:
+        """So many times something just begun: answered, but for dead units' probes, one request of the device itself, and what
+        another one fails to answer (`failing_s` more)."""
         longest, answered_s = self.longest, self._longest_answered_s
         own_s = max((timed.unanswered_s for timed, device, _ in self._all if device == own.device), default=0.0)
-        extra_s = min(flights, self._dead_probes(window_s)) * max(0.0, longest.seconds - answered_s)
-        seconds = flights * answered_s + min(
-            extra_s + max(0.0, own_s - answered_s), flights * (longest.seconds - answered_s)
-        )
+        more_s = longest.seconds - answered_s
+        extra_s = self._dead_probes(window_s) * more_s + max(0.0, own_s - answered_s) + failing_s
+        seconds = flights * answered_s + min(extra_s, flights * more_s)
         return Part("in-flight", seconds, f"{flights} x {longest.detail}")
 
     def _dead_probes(self, window_s: float) -> int:
@@ -145,11 +145,21 @@ class LineBound:
             queue_s = sum(self._before(turn, run, n) for run in runs)
             queue_s = min(queue_s, self._given(turn, n, sum(not run.door for run in runs), len(runs)))
             turn_s = sum(total(run.parts()) + STEP_S for run in before)
+            flights = sum(run.flights for run in runs)
+            idle, faults_s = (
+                self._in_flight(turn, flights, window_s, 2 * self.load.recover_s),
+                self._fault_of_orders(turn),
+            )
+            busy = self._in_flight(turn, flights, window_s, 0.0)
+            if busy.seconds + faults_s > idle.seconds:  # the other unit that fails is one with orders
+                in_flight = busy
+            else:
+                in_flight, faults_s = idle, 0.0
             found = (
                 Part("turn", turn_s, f"{len(before)} other orders of {turn.device}"),
-                self._in_flight(turn, sum(run.flights for run in runs), window_s),
+                in_flight,
                 Part("queue", queue_s, "orders of other devices"),
-                Part("faults", self._faults(turn), "another unit that fails"),
+                Part("faults", faults_s + self._own_fault(turn), "orders of a unit that fails"),
                 Part("probe", probe.answered_s, f"a probe, as {turn.device} may fail once"),
                 *own.parts(),
             )
@@ -163,7 +173,7 @@ class LineBound:
         for turn in self.load.turns:
             if turn is own:
                 continue
-            doors, commands = self._doors[turn.device], self._commands[turn.device]
+            doors, commands = self._doors[turn.key], self._commands[turn.key]
             door_n, command_n = self._givers(turn, n)
             quick_s = door_n * doors.write
             if run.door:  # older door orders; then those of its read-backs that were ready first, and new writes
@@ -187,7 +197,7 @@ class LineBound:
     def _more_reads(self, own: TurnLoad, turn: TurnLoad, n: int) -> float:
         """Repeated read-backs of a device's doors before a command's. In the pause before each the command's goes, unless some
         other order fills it: so there is one more than such fillings, where no other device has doors."""
-        doors = self._doors[turn.device]
+        doors = self._doors[turn.key]
         most_s = self._givers(turn, n)[0] * (doors.readbacks - doors.readback)
         others = [each for each in self.load.turns if each is not own]
         if any(each.doors for each in others if each is not turn):
@@ -200,7 +210,7 @@ class LineBound:
         sum_s = 0.0
         for turn in self.load.turns:
             if turn is not own:
-                doors, commands = self._doors[turn.device], self._commands[turn.device]
+                doors, commands = self._doors[turn.key], self._commands[turn.key]
                 door_n, command_n = self._givers(turn, n)
                 more_s = (runs - commands_run) * doors.readback + commands_run * self._more_reads(own, turn, n)
                 sum_s += door_n * (doors.write + doors.readback)
@@ -212,19 +222,25 @@ class LineBound:
     def _givers(self, turn: TurnLoad, n: int) -> tuple[int, int]:
         return len(turn.doors) * n, (turn.at_once if turn.commands else 0) * n
 
-    def _faults(self, own: TurnLoad) -> float:
-        """Other units that fail: their polls in flight, or their orders."""
-        turns = {turn.device: turn for turn in self.load.turns}
-        costs = [self._fault_s(unit, turns.get(unit.device)) for unit in self.load.units if unit.device != own.device]
-        return sum(nlargest(FAULTS, costs))
+    def _fault_of_orders(self, own: TurnLoad) -> float:
+        """The most that another unit with orders adds by failing."""
+        devices = {turn.device for turn in self.load.turns} - {own.device}
+        return max((self._fault_s(device) for device in devices), default=0.0)
 
-    def _fault_s(self, unit: UnitLoad, turn: TurnLoad | None) -> float:
-        """What a failing unit adds: the late guard behind a request and behind the probe; of an order also the probe itself, or
-        the probe and the read-back once more."""
-        if turn is None:
-            return 2 * self.load.recover_s
-        readback_s = max(self._doors[unit.device].readback, self._commands[unit.device].readback)
-        return unit.probe.answered_s + self.load.recover_s + max(self.load.recover_s, readback_s)
+    def _fault_s(self, device: str) -> float:
+        """What a failing unit's orders add: the late guard and a probe; and the late guard behind that, or a read-back again."""
+        again_s = self._units[device].probe.answered_s + self.load.recover_s
+        return again_s + max(self.load.recover_s, self._readback_s(device))
+
+    def _own_fault(self, own: TurnLoad) -> float:
+        """The device's own failure may hit an order of another turn."""
+        if all(turn is own or turn.device != own.device for turn in self.load.turns):
+            return 0.0
+        return self.load.recover_s + self._readback_s(own.device)
+
+    def _readback_s(self, device: str) -> float:
+        keys = [turn.key for turn in self.load.turns if turn.device == device]
+        return max(max(self._doors[key].readback, self._commands[key].readback) for key in keys)
 
     # --- polls --------------------------------------------------------------------------------------------------------
 
@@ -250,15 +266,10 @@ class LineBound:
         return _fixed_point(parts)
 
     def _poll_faults(self, own: UnitLoad) -> float:
-        """Other units that fail: the late guard behind a block, and the probe; of orders perhaps more."""
-        turns = {turn.device: turn for turn in self.load.turns}
-        costs = []
-        for unit in self.load.units:
-            if unit is not own:
-                turn = turns.get(unit.device)
-                poll_s = self.load.recover_s + unit.probe.unanswered_s
-                costs.append(max(poll_s, 0.0 if turn is None else self._fault_s(unit, turn)))
-        return sum(nlargest(FAULTS, costs))
+        """Another unit that fails: the late guard behind a block, and the probe; of orders perhaps more."""
+        devices = {turn.device for turn in self.load.turns}
+        polls = [self.load.recover_s + unit.probe.unanswered_s for unit in self.load.units if unit is not own]
+        return max([*polls, *(self._fault_s(device) for device in devices - {own.device})], default=0.0)
 
     def _dead(self, window_s: float) -> float:
         """Probes of units with an open breaker: one, and their share of the time behind its begin."""
@@ -269,7 +280,7 @@ class LineBound:
         n = orders_in(window_s)
         once_s = more_s = longest_s = 0.0
         for turn in self.load.turns:
-            doors, commands = self._doors[turn.device], self._commands[turn.device]
+            doors, commands = self._doors[turn.key], self._commands[turn.key]
             door_n, command_n = self._givers(turn, n)
             once_s += door_n * (doors.write + doors.readback) + command_n * (commands.write + commands.readback)
             more_s += door_n * (doors.readbacks - doors.readback) + command_n * (commands.readbacks - commands.readback)
@@ -277,7 +288,7 @@ class LineBound:
         if (
             len(self.load.turns) == 1
         ):  # no other device's order fills a pause between two read-backs: a poll begins in each
-            probes = self._dead_probes(window_s) + 2 * FAULTS
+            probes = self._dead_probes(window_s) + 2
             more_s = min(more_s, (polls + 1 + probes) * longest_s)
         return once_s + more_s
 
