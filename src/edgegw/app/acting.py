@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping
+from zoneinfo import ZoneInfo
 
 from edgegw import __version__
 from edgegw.access.core import DoorCore
@@ -27,7 +28,8 @@ from edgegw.config.plan import SitePlan
 from edgegw.control.snapshots_acting import ActingSnapshot
 from edgegw.doors.keeper import Keeper
 from edgegw.doors.service import DoorService
-from edgegw.doors.wording import TITLES, category
+from edgegw.doors.sync import AccessSync
+from edgegw.doors.wording import SYNC_TITLE, TITLES, category
 from edgegw.errors import ConfigError
 from edgegw.linkages import LinkageRunner
 from edgegw.model import Changes, Event, Instant, Lane
@@ -126,7 +128,8 @@ class Acting:
             name: (door.name or name, Location(place(door.labels, plan.gateway.language), dict(door.labels)))
             for name, door in plan.doors.items()
         }
-        self.keeper = Keeper(store, book, self.key)
+        self._zone = ZoneInfo(plan.gateway.timezone)
+        self.keeper = Keeper(store, book, self.key, zone=self._zone, clock=clock)
         self.doors = self._make_doors(encoders, observe) if plan.doors else None
         if self.doors is not None:
             self.desk.doors = self.doors.operate
@@ -135,6 +138,7 @@ class Acting:
         self._linkage_core = Linkages(plan.gateway.id, specs, store.states(LINKAGE_KIND))
         self.linkages = LinkageRunner(self._linkage_core, self.desk, record=pipeline.apply, clock=clock)
         self.intake = self._make_intake()
+        self.sync = self._make_sync()
 
     # --- starting and stopping ------------------------------------------------------------------------------------
 
@@ -146,6 +150,7 @@ class Acting:
         started = encode({"boot": self._store.boot, "version": __version__})
         self._pipeline.apply(Changes((Event(STARTED, Lane.COMMAND, "gateway", now, started),)))
         self._pipeline.apply(self._linkage_core.begin(raised, now))
+        self._sync_condition(None)
         if self.doors is not None:
             self.doors.attach(self._pipeline)
         self._pipeline.listen_alarms(self.linkages.alarm)
@@ -158,6 +163,8 @@ class Acting:
         ]
         if self.doors is not None:
             found.append(("doors", self.doors.run()))
+        if self.sync is not None:
+            found.append(("access-sync", self.sync.run()))
         return found
 
     def asking(self) -> list[tuple[str, Coroutine[object, object, None]]]:
@@ -252,6 +259,36 @@ class Acting:
             return True
         return self._engine.status(device) == OFFLINE
 
+    def _sync_condition(self, reason: str | None) -> None:
+        changes = self._engine.condition(
+            "access-sync",
+            active=reason is not None,
+            title=SYNC_TITLE,
+            priority="P2",
+            category="access",
+            evidence={"reason": reason},
+            at=self._clock.now(),
+        )
+        if changes.events or changes.states:
+            self._pipeline.apply(changes)
+
+    def _make_sync(self) -> AccessSync | None:
+        plan, config = self._plan, self._plan.access.sync
+        if config is None or not self.key:
+            return None
+        return AccessSync(
+            config.url,
+            store=self._store,
+            keeper=self.keeper,
+            clock=self._clock,
+            token=reveal(plan, config.token),
+            tls=tls_context(config.tls),
+            every_s=config.every,
+            timeout_s=config.timeout,
+            zone=self._zone,
+            condition=self._sync_condition,
+        )
+
     def _make_intake(self) -> CommandIntake | None:
         plan, config = self._plan, self._plan.commands
         if config is None:
@@ -287,10 +324,10 @@ def access_key(plan: SitePlan) -> bytes:
     text = reveal(plan, plan.access.key)
     if text is None:
         return b""
-    if len(text) < ACCESS_KEY_BYTES:
+    if len(text.encode()) < ACCESS_KEY_BYTES:
         raise ConfigError(
             "access-key",
-            f"{plan.path}: access.key has {len(text)} characters, {ACCESS_KEY_BYTES} are needed; "
+            f"{plan.path}: access.key has {len(text.encode())} bytes, {ACCESS_KEY_BYTES} are needed; "
             "make one with: openssl rand -hex 32 > access.key; chmod 600 access.key",
         )
     return text.encode()

@@ -277,7 +277,7 @@ class DoorService:
 
         def again() -> None:
             self._repeats.discard(timer)
-            if self._core.view(door, self._clock.now()).state != "released":
+            if not self._core.released(door):  # the view still says so while a relock is on its way
                 return
             now = self._clock.now()
             repeated = self._command(door, "release", f"{command.id}.again", _Cause(now))

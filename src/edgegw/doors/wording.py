@@ -26,6 +26,9 @@ TITLES: Mapping[str, Text] = {
 }
 """By kind of `access.decision.CONDITIONS`. ``{device}`` is the door's name."""
 
+SYNC_TITLE = Text(zh="门禁凭证与上级平台同步失败", en="Credentials cannot be synchronised with the platform")
+"""Of the gateway's own alarm about the upstream that credentials come from."""
+
 CATEGORIES: Mapping[str, str] = {
     "duress": "security",
     "forced": "security",
