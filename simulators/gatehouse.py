@@ -35,6 +35,7 @@ from simulators.slave import Fault, Slave
 WRITES_MOST = 100_000
 """Writes remembered: more than any run of tests or benchmarks makes."""
 
+READ_COILS = 1
 WRITE_FUNCTIONS = frozenset({5, 6, 15, 16})
 
 
@@ -59,10 +60,14 @@ class Witnessed:
     """A slave whose writes are noted; mixed in before the device's class."""
 
     witness: Witness
+    asked_from = 0
+    """First coil of the last read."""
 
     def pdu(self, request: bytes) -> bytes:
         """Answer, and note a write that was carried out."""
         answer: bytes = super().pdu(request)  # type: ignore[misc]  # the device class follows in the MRO
+        if request[0] == READ_COILS:
+            self.asked_from = int.from_bytes(request[1:3], "big")
         if request[0] in WRITE_FUNCTIONS and not answer[0] & 0x80:
             self.witness.wrote(self.unit, request)  # type: ignore[attr-defined]  # as above
         return answer
@@ -88,10 +93,11 @@ class WitnessedBus(RtuBus):
 
         def noted(data: bytes, *, instantly: bool = False) -> float:
             until = send(data, instantly=instantly)
-            if len(data) >= 6 and data[1] == 1:
-                for channel in range(8):
-                    if data[3] >> channel & 1:
-                        self.witness.confirmed[data[0], channel] = until
+            board = self.units.by_unit.get(data[0])
+            if len(data) >= 6 and data[1] == READ_COILS and isinstance(board, Witnessed):
+                for bit in range(8):
+                    if data[3] >> bit & 1:
+                        self.witness.confirmed[data[0], board.asked_from + bit] = until
                 self.witness.changed.set()
             return until
 
