@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from edgegw.app.bound_load import line_load, order_load, steady
 from edgegw.codec.line import STEP_S, Line
 from edgegw.codec.wire import Wire
-from edgegw.commands.bound import AGAIN_S, LineLoad, TurnLoad, total
+from edgegw.commands.bound import AGAIN_S, COMMANDS_AT_ONCE, LineLoad, TurnLoad, total
 from edgegw.commands.bound_line import LineBound
 from edgegw.links.policy import Policy
 from edgegw.links.request import BusLane, Poll, Request, UnitPlan
@@ -167,7 +167,7 @@ class Simulation:
         ] + [
             Source(f"command {b.device}", b, OrderLane.COMMAND, b.commands[n % len(b.commands)])
             for b in bus.boards
-            for n in range(2 if b.commands else 0)
+            for n in range(COMMANDS_AT_ONCE if b.commands else 0)
         ]
         self.lines: dict[str, list[tuple[int, int, Source]]] = {}
         self.orders: dict[str, Source] = {}

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from edgegw.app.bound_load import line_load, order_load, steady, written
 from edgegw.app.doors import urgent_points
+from edgegw.codec.line import Line
 from edgegw.codec.wire import Wire
 from edgegw.commands.bound import (
     COMMANDS_AT_ONCE,
@@ -29,10 +30,17 @@ from edgegw.config.lines import line_of
 from edgegw.config.plan import DevicePlan, LinkPlan, SitePlan
 from edgegw.config.schema import MqttLink, SerialLink
 from edgegw.links.modbus import unit_plan
+from edgegw.links.request import Poll, UnitPlan
+from edgegw.profiles.schema import Profile
 from edgegw.profiles.schema_commands import CommandSpec
 
 DOOR_DEADLINE_S = 3.0
 """A door's order gets its outcome by then (doors.service): the longest a device's answer is awaited there."""
+
+
+APART = False
+"""Whether each door's orders to a device have a turn of their own beside the device's other commands (commands.carry: all orders
+of a device wait for each other)."""
 
 
 class Commanded(Struct, frozen=True):
@@ -49,8 +57,11 @@ class Commanded(Struct, frozen=True):
     at_once: int
 
 
-def site_bounds(plan: SitePlan) -> list[Bound]:
-    """All bounds of a site: doors, devices that can be commanded, devices with alarms; worst first."""
+def site_bounds(plan: SitePlan, *, apart: bool = APART) -> list[Bound]:
+    """All bounds of a site: doors, devices that can be commanded, devices with alarms; worst first.
+
+    `apart`: see `APART`.
+    """
     commanded = {name: _commanded(plan, device) for name, device in plan.devices.items()}
     urgent = urgent_points(plan)
     found: list[Bound] = []
@@ -58,7 +69,7 @@ def site_bounds(plan: SitePlan) -> list[Bound]:
         if isinstance(link.config, MqttLink | SerialLink):
             found += _talking(plan, link, commanded)
         else:
-            found += _line(plan, link, commanded, urgent)
+            found += _line(plan, link, commanded, urgent, apart=apart)
     return worst(found)
 
 
@@ -66,55 +77,62 @@ def site_bounds(plan: SitePlan) -> list[Bound]:
 
 
 def _line(
-    plan: SitePlan, link: LinkPlan, commanded: dict[str, Commanded], urgent: dict[str, set[str]]
+    plan: SitePlan,
+    link: LinkPlan,
+    commanded: dict[str, Commanded],
+    urgent: dict[str, set[str]],
+    *,
+    apart: bool,
 ) -> Iterator[Bound]:
     assert not isinstance(link.config, MqttLink | SerialLink)  # noqa: S101  (the caller looked)
     line = steady(line_of(link.config), len(link.devices))
-    units, turns = [], []
+    units: list[UnitPlan] = []
+    turns: list[TurnLoad] = []
     for device in link.devices:
         profile = plan.profiles[device.profile]
         watched = {rule.point for rule in device.alarms.values() if rule.point is not None}
         unit = unit_plan(device.id, int(device.address or 0), profile, watched | urgent.get(device.id, set()))
         units.append(unit)
-        orders = {
-            name: order_load(line, unit, name, write)
-            for name, spec in profile.commands.items()
-            if (write := written(profile, spec)) is not None
-        }
-        who = commanded[device.id]
-        doors = tuple((door, tuple(orders[n] for n in names if n in orders)) for door, names in who.doors.items())
-        if who.doors or who.commands:
-            turns.append(TurnLoad(device.id, doors, tuple(orders[name] for name in who.commands), who.at_once))
+        turns += _turns(line, unit, profile, commanded[device.id], apart=apart)
     bounds = LineBound(line_load(link.name, line, tuple(units), tuple(turns)))
     for turn in turns:
-        specs = plan.profiles[plan.devices[turn.device].profile].commands
-        for door, orders_of in turn.doors:
-            if orders_of:  # its unlock is the first
-                parts = bounds.door(turn, door, orders_of[0])
-                yield _door(plan, door, None if parts is None else (*_decided(plan), *parts), orders_of[0].name)
+        for door, orders in turn.doors:  # its unlock is the first
+            parts = bounds.door(turn, door, orders[0])
+            yield _door(plan, door, None if parts is None else (*_decided(plan), *parts), orders[0].name)
+    for device in link.devices:
+        specs = plan.profiles[device.profile].commands
         found = [
-            _command(plan, turn.device, order.name, specs[order.name], bounds.command(turn, order))
-            for order in dict.fromkeys(turn.commands)
+            _command(plan, device.id, order.name, specs[order.name], bounds.command(turn, order))
+            for turn in turns
+            if turn.device == device.id
+            for order in turn.commands
         ]
-        if found:
-            yield worst(found)[0]
-    for device, load in zip(link.devices, bounds.load.units, strict=True):
+        yield from worst(found)[:1]
+    for device, unit, load in zip(link.devices, units, bounds.load.units, strict=True):
         polled = [
-            _event(
-                plan,
-                device,
-                bounds.poll(load, block),
-                block.name,
-                _held(plan, device, poll.table, poll.address, poll.count),
-            )
-            for block, poll in zip(load.blocks, next(u for u in units if u.device == device.id).polls, strict=True)
+            _event(plan, device, bounds.poll(load, block), block.name, _held(plan, device, poll))
+            for block, poll in zip(load.blocks, unit.polls, strict=True)
             if block.alarm
         ]
-        if polled:
-            yield worst(polled)[0]
+        yield from worst(polled)[:1]
 
 
-def _held(plan: SitePlan, device: DevicePlan, table: str, address: int, count: int) -> float:
+def _turns(line: Line, unit: UnitPlan, profile: Profile, who: Commanded, *, apart: bool) -> Iterator[TurnLoad]:
+    """A device's orders by what they wait for."""
+    writes = {name: write for name, spec in profile.commands.items() if (write := written(profile, spec)) is not None}
+    orders = {name: order_load(line, unit, name, write) for name, write in writes.items()}
+    of = {door: tuple(orders[name] for name in names if name in orders) for door, names in who.doors.items()}
+    doors = tuple((door, loads) for door, loads in of.items() if loads)
+    alike = {(c.write, c.readback, c.settle_s, c.within_s): c for n, c in reversed(orders.items()) if n in who.commands}
+    commands = tuple(alike.values())
+    if apart:
+        yield from (TurnLoad(unit.device, (door,), point=door[0]) for door in doors)
+        doors = ()
+    if doors or commands:
+        yield TurnLoad(unit.device, doors, commands, who.at_once)
+
+
+def _held(plan: SitePlan, device: DevicePlan, poll: Poll) -> float:
     """The least time an alarm of a block waits by its own rule (``for``, ``missing``); 0 where a door hangs on it."""
     points = plan.profiles[device.profile].points
     held = [
@@ -122,8 +140,8 @@ def _held(plan: SitePlan, device: DevicePlan, table: str, address: int, count: i
         for rule in device.alarms.values()
         if rule.point is not None
         and (read := points[rule.point].modbus) is not None
-        and read.table == table
-        and address <= read.address < address + count
+        and read.table == poll.table
+        and poll.address <= read.address < poll.address + poll.count
     ]
     return min(held, default=0.0)
 
@@ -140,6 +158,8 @@ def _talking(plan: SitePlan, link: LinkPlan, commanded: dict[str, Commanded]) ->
         doors_s = {door: max((total(sent[name]) for name in names), default=0.0) for door, names in who.doors.items()}
         for door, names in who.doors.items():
             ahead_s = others_s + sum(seconds for name, seconds in doors_s.items() if name != door)
+            if not names:
+                continue
             parts = (*_decided(plan), *_turn(device, ahead_s), *sent[names[0]])
             yield _door(plan, door, _by(parts, specs[names[0]], DOOR_DEADLINE_S), names[0])
         ahead_s = others_s * (who.at_once - 1) + sum(doors_s.values())
@@ -193,10 +213,12 @@ def _door(plan: SitePlan, door: str, parts: Parts | None, about: str) -> Bound:
 
 def _command(plan: SitePlan, device: str, name: str, spec: CommandSpec, parts: Parts | None) -> Bound:
     targets = plan.targets
+    deadline_s = min(targets.command, spec.timeout)
     if parts is not None:
-        parts = _by((commit(targets.commit), *parts), spec, targets.command - total((commit(targets.commit),)))
-        parts = (*parts, commit(targets.commit, what="outcome"))
-    return Bound("command", device, min(targets.command, spec.timeout), parts, name, device in targets.accept)
+        parts = _by((commit(targets.commit), *parts), spec, deadline_s)
+        left_s = max(0.0, deadline_s - total(parts))  # the outcome's record is not awaited beyond the deadline
+        parts = (*parts, commit(targets.commit, left_s, "outcome"))
+    return Bound("command", device, deadline_s, parts, name, device in targets.accept)
 
 
 def _event(plan: SitePlan, device: DevicePlan, parts: Parts | None, about: str, held_s: float) -> Bound:

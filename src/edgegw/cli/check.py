@@ -32,7 +32,8 @@ MIB = 1024 * 1024
 def check(site: Path, linkages: bool, as_json: bool) -> int:
     """Check the site file SITE with its profiles, and say what would run. Nothing is opened.
 
-    Exits 0 if it could run, 2 if not; warnings do not change that.
+    Exits 0 if it could run, 2 if not; 1 if it could, but a door or device may take longer to respond than its target and is not
+    named in targets.accept (docs/response.md). Warnings do not change that.
     """
     from edgegw.config.site import open_site, secret_problems
 
@@ -54,11 +55,19 @@ def check(site: Path, linkages: bool, as_json: bool) -> int:
     told = summary(plan)
     told["warnings"] += secret_problems(plan, os.environ)
     click.echo(json.dumps(told, ensure_ascii=False) if as_json else text(told))
-    return 0
+    if told["errors"] and not as_json:
+        for line in told["errors"]:
+            click.echo(f"error: {line}", err=True)
+    return 1 if told["errors"] else 0
 
 
 def summary(plan: "SitePlan") -> dict[str, Any]:
     """What would run, as plain data; the JSON of ``--json``."""
+    from edgegw.app.bound import site_bounds
+    from edgegw.cli.responses import responses
+
+    bounds = site_bounds(plan)
+    faults = [f"{plan.path}: {bound.fault}" for bound in bounds if bound.fault is not None]
     links = [_link(plan, link) for link in plan.links]
     busy = [
         f"{plan.path}: link {link['name']}: polls take {link['busy']:.0%} of the line's time; "
@@ -67,7 +76,7 @@ def summary(plan: "SitePlan") -> dict[str, Any]:
         if link.get("busy", 0) > BUSY
     ]
     return {
-        "ok": True,
+        "ok": not faults,
         "site": str(plan.path),
         "gateway": plan.gateway.id,
         "language": plan.gateway.language,
@@ -75,6 +84,8 @@ def summary(plan: "SitePlan") -> dict[str, Any]:
         "upstream": [_upstream(name, upstream) for name, upstream in plan.upstream.items()],
         "store": {"path": str(plan.store.path), "budget_bytes": plan.store.budget, "reserve_bytes": plan.store.reserve},
         "control": f"http://{plan.control.host}:{plan.control.port}" if plan.control.enabled else None,
+        "responses": responses(bounds),
+        "errors": faults,
         "warnings": [*plan.warnings, *busy],
     }
 
@@ -145,7 +156,10 @@ def _upstream(name: str, upstream: "Upstream") -> dict[str, Any]:
 
 def text(told: Mapping[str, Any]) -> str:
     """`summary` for a person."""
-    lines = [f"{told['site']}: ok; gateway {told['gateway']}, {told['language']}"]
+    from edgegw.cli.responses import table
+
+    state = "ok" if told["ok"] else "it would run, but may be too slow"
+    lines = [f"{told['site']}: {state}; gateway {told['gateway']}, {told['language']}"]
     lines += ["", "links"]
     lines += _columns([_link_row(link) for link in told["links"]])
     lines += ["", "devices"]
@@ -153,6 +167,11 @@ def text(told: Mapping[str, Any]) -> str:
     lines += ["", "upstream"]
     rows = [(u["name"], u["kind"], u["where"], ", ".join(u["lanes"])) for u in told["upstream"]]
     lines += _columns(rows) or ["  none"]
+    slow = table(told["responses"])
+    if slow:
+        lines += ["", "worst-case response", *_columns(slow)]
+    if left := len(told["responses"]) - len(slow):
+        lines.append(f"  and {left} more within their targets")
     store = told["store"]
     lines += [
         "",

@@ -17,14 +17,35 @@ AGAIN_S = 5.0
 """A door, or whoever commands a device, gives the next order no sooner than this after the outcome of the last: an unlocked door
 stays open about as long, and an issuer waits for the answer."""
 
-COMMANDS_AT_ONCE = 2
-"""Commands of one device under way at once: one more than the one in question. A linkage that gives more raises it."""
+COMMANDS_AT_ONCE = 1
+"""Commands of one device under way at once: whoever commands it waits for the outcome first. A linkage that gives several at
+once raises it; a second issuer's command comes behind the first's (commands.turns), which its own bound does not count."""
 
 COMMITS = 2
 """A record waits for the commit under way and is in the next (store.writer)."""
 
 MESSAGES = 2
 """So does an event on its way upstream: it waits for the batch under way and is in the next."""
+
+ADVICE = {
+    "": "its line has more to do than time; poll less, or move devices to another line",
+    "alarm-polls": "put fewer alarm points on its line, or close together so that one block reads them",
+    "answer": "nothing bounds it but the deadline; let its profile name a point that confirms it",
+    "commit": "a faster disk, and targets.commit as measured",
+    "confirm": "a shorter `within` (or `settle`) in its profile, if the device is as quick",
+    "faults": "a shorter modbus.timeout in the profiles on its line, and `late` of the link",
+    "in-flight": "a shorter modbus.timeout in that profile, `late` of the link, a higher baud; or a line of its own",
+    "network": "a better network, and targets.network as measured",
+    "orders": "locks and commanded devices on a line of their own",
+    "poll": "read its group more often (modbus.poll in its profile)",
+    "probes": "a shorter modbus.timeout in the profiles on its line, and `late` of the link",
+    "queue": "fewer locks and commanded devices on its line",
+    "read": "a shorter modbus.timeout in its profile, or a higher baud",
+    "readback": "a shorter modbus.timeout in its profile, or a higher baud",
+    "turn": "fewer doors and commands on one board",
+    "write": "a shorter modbus.timeout in its profile, or a higher baud",
+}
+"""What makes a part smaller, by `Part.what`; empty: of what has no bound."""
 
 Path = Literal["door", "command", "event"]
 
@@ -139,7 +160,6 @@ class Bound(Struct, frozen=True):
         parts: None if there is no bound.
         about: which command, which block.
         accepted: the site file accepts that it is above its target.
-        advice: what would make it smaller.
     """
 
     path: Path
@@ -148,7 +168,6 @@ class Bound(Struct, frozen=True):
     parts: Parts | None
     about: str = ""
     accepted: bool = False
-    advice: str = ""
 
     @property
     def seconds(self) -> float:
@@ -159,6 +178,20 @@ class Bound(Struct, frozen=True):
     def met(self) -> bool:
         """Whether it is within its target."""
         return self.seconds <= self.target_s
+
+    @property
+    def fault(self) -> str | None:
+        """What is wrong and what to change, for people; None if it is within its target or accepted."""
+        if self.met or self.accepted:
+            return None
+        largest = self.dominant
+        if largest is None:
+            return f"{self.path} response of {self.id} has no bound: {ADVICE['']}; or name {self.id} in targets.accept"
+        advice = ADVICE.get(largest.what, ADVICE[""])
+        return (
+            f"{self.path} response of {self.id} may take {self.seconds:.2f} s, its target is {self.target_s:g} s; most of it, "
+            f"{largest.seconds:.2f} s, is {largest.what} ({largest.detail}): {advice}; or name {self.id} in targets.accept"
+        )
 
     @property
     def dominant(self) -> Part | None:
@@ -192,7 +225,7 @@ def orders_in(seconds: float) -> int:
 def commit(commit_s: float, at_most_s: float = float("inf"), what: str = "commit") -> Part:
     """Waiting for one's record (see `COMMITS`)."""
     seconds = min(COMMITS * commit_s, at_most_s)
-    return Part(what, seconds, "the commit under way and one's own" if seconds < at_most_s else "access.audit_wait")
+    return Part(what, seconds, "the commit under way and one's own" if seconds < at_most_s else "waited for no longer")
 
 
 def worst(bounds: Sequence[Bound]) -> list[Bound]:

@@ -11,9 +11,7 @@ from collections.abc import Callable, Iterable
 from functools import cached_property
 from heapq import nlargest
 
-from msgspec import Struct
-
-from edgegw.codec.line import MAX_ORDERS, STEP_S, readback_pause_s
+from edgegw.codec.line import MAX_ORDERS, STEP_S
 from edgegw.commands.bound import (
     BlockLoad,
     LineLoad,
@@ -26,6 +24,7 @@ from edgegw.commands.bound import (
     orders_in,
     total,
 )
+from edgegw.commands.bound_order import Run, lot_of, run_of
 
 HOPELESS_S = 120.0
 """A response beyond this is called unbounded: every target is seconds."""
@@ -34,52 +33,14 @@ EXACT_S = 1e-6
 """Sums are compared with this: the share of probes makes them come nearer for ever."""
 
 
-class _Lot(Struct, frozen=True):
-    """What one turn's orders may put before somebody: durations of single transactions at their worst, answered."""
-
-    write: float = 0.0
-    readback: float = 0.0
-    readbacks: float = 0.0
-    all_read: bool = True
-
-
-class _Run(Struct, frozen=True):
-    """Orders of one giver on a device, each part at the worst of them."""
-
-    order: OrderLoad
-    door: bool
-
-    @property
-    def confirm_s(self) -> float:
-        """X: from the write's answer to the begin of the last read-back, if nothing is before it."""
-        return 0.0 if self.order.readback is None else max(self.order.settle_s, self.order.within_s)
-
-    @property
-    def flights(self) -> int:
-        """How often something may just have begun when the order wants the line."""
-        return 2 if self.confirm_s > 0 else 1
-
-    def parts(self) -> Parts:
-        """What the order takes if nothing else is on the line."""
-        order = self.order
-        if order.readback is None:
-            return (Part("write", order.write.told_s, order.name),)
-        hold_s = 0.0 if self.confirm_s > 0 else order.write.answered_s - order.write.told_s
-        return (
-            Part("write", order.write.told_s + hold_s, order.name),
-            Part("confirm", self.confirm_s, f"{order.name} is confirmed within {self.confirm_s:g} s"),
-            Part("readback", order.readback.told_s, f"the last read-back of {order.name}"),
-        )
-
-
 class LineBound:
     """The bounds of one line."""
 
     def __init__(self, load: LineLoad) -> None:
         self.load = load
         self._units = {unit.device: unit for unit in load.units}
-        self._doors = {turn.key: _lot(order for _, orders in turn.doors for order in orders) for turn in load.turns}
-        self._commands = {turn.key: _lot(turn.commands) for turn in load.turns}
+        self._doors = {turn.key: lot_of(order for _, orders in turn.doors for order in orders) for turn in load.turns}
+        self._commands = {turn.key: lot_of(turn.commands) for turn in load.turns}
 
     # --- what may be in flight ----------------------------------------------------------------------------------------
 
@@ -88,10 +49,6 @@ class LineBound:
         """B: the longest transaction there is."""
         seconds, what = max(((timed.unanswered_s, what) for timed, _, what in self._all), default=(0.0, "nothing"))
         return Part("in-flight", seconds, f"{what}, unanswered")
-
-    @cached_property
-    def _longest_answered_s(self) -> float:
-        return max((timed.answered_s for timed, _, _ in self._all), default=0.0)
 
     @cached_property
     def _all(self) -> list[tuple[Timed, str, str]]:
@@ -108,34 +65,36 @@ class LineBound:
     def _in_flight(self, own: TurnLoad, flights: int, window_s: float, failing_s: float) -> Part:
         """So many times something just begun: answered, but for dead units' probes, one request of the device itself, and what
         another one fails to answer (`failing_s` more)."""
-        longest, answered_s = self.longest, self._longest_answered_s
+        late_s = self.load.recover_s
+        answered_s = self.longest.seconds - late_s
         own_s = max((timed.unanswered_s for timed, device, _ in self._all if device == own.device), default=0.0)
-        more_s = longest.seconds - answered_s
-        extra_s = self._dead_probes(window_s) * more_s + max(0.0, own_s - answered_s) + failing_s
-        seconds = flights * answered_s + min(extra_s, flights * more_s)
-        return Part("in-flight", seconds, f"{flights} x {longest.detail}")
+        extra_s = self._dead_probes(window_s) * late_s + max(0.0, own_s - answered_s) + failing_s
+        seconds = flights * answered_s + min(extra_s, flights * late_s)
+        return Part("in-flight", seconds, f"{flights} x {self.longest.detail}")
 
     def _dead_probes(self, window_s: float) -> int:
         """How many probes of units with an open breaker begin."""
-        shortest_s = min((unit.probe.told_s for unit in self.load.units), default=1.0) - STEP_S + self.load.late_s
+        if len(self.load.units) < 2:
+            return 0
+        shortest_s = min(unit.probe.told_s for unit in self.load.units) - STEP_S + self.load.late_s
         return 1 + int(self.load.probe_share * window_s / max(shortest_s, STEP_S))
 
     # --- orders -------------------------------------------------------------------------------------------------------
 
     def door(self, turn: TurnLoad, door: str, order: OrderLoad) -> Parts | None:
         """From being admitted to its outcome: the device's other doors and the command under way go before."""
-        ahead = [_run(orders, door=True) for name, orders in turn.doors if name != door]
+        ahead = [run_of(orders, door=True) for name, orders in turn.doors if name != door]
         if turn.commands:
-            ahead.append(_run(turn.commands, door=False))
-        return self._response(turn, _Run(order, door=True), lambda _window_s: ahead)
+            ahead.append(run_of(turn.commands, door=False))
+        return self._response(turn, Run(order, door=True), lambda _window_s: ahead)
 
     def command(self, turn: TurnLoad, order: OrderLoad) -> Parts | None:
         """The same of a command: the device's doors go before it, and its other commands."""
-        doors = [_run(orders, door=True) for _, orders in turn.doors]
-        others = [_run(turn.commands, door=False)] * (turn.at_once - 1)
-        return self._response(turn, _Run(order, door=False), lambda window_s: [*doors * orders_in(window_s), *others])
+        doors = [run_of(orders, door=True) for _, orders in turn.doors]
+        others = [run_of(turn.commands, door=False)] * (turn.at_once - 1)
+        return self._response(turn, Run(order, door=False), lambda window_s: [*doors * orders_in(window_s), *others])
 
-    def _response(self, turn: TurnLoad, own: _Run, ahead: Callable[[float], list[_Run]]) -> Parts | None:
+    def _response(self, turn: TurnLoad, own: Run, ahead: Callable[[float], list[Run]]) -> Parts | None:
         probe = self._units[turn.device].probe
 
         def parts(window_s: float) -> Parts:
@@ -147,7 +106,7 @@ class LineBound:
             turn_s = sum(total(run.parts()) + STEP_S for run in before)
             flights = sum(run.flights for run in runs)
             idle, faults_s = (
-                self._in_flight(turn, flights, window_s, 2 * self.load.recover_s),
+                self._in_flight(turn, flights, window_s, 2 * self.load.recover_s if len(self.load.units) > 1 else 0.0),
                 self._fault_of_orders(turn),
             )
             busy = self._in_flight(turn, flights, window_s, 0.0)
@@ -167,7 +126,7 @@ class LineBound:
 
         return _fixed_point(parts)
 
-    def _before(self, own: TurnLoad, run: _Run, n: int) -> float:
+    def _before(self, own: TurnLoad, run: Run, n: int) -> float:
         """What orders of other devices put before an order's write and before its last read-back, `n` from each giver."""
         writes, readbacks, again, free_s = [], [], [], 0.0
         for turn in self.load.turns:
@@ -212,9 +171,11 @@ class LineBound:
             if turn is not own:
                 doors, commands = self._doors[turn.key], self._commands[turn.key]
                 door_n, command_n = self._givers(turn, n)
-                more_s = (runs - commands_run) * doors.readback + commands_run * self._more_reads(own, turn, n)
-                sum_s += door_n * (doors.write + doors.readback)
-                sum_s += min(door_n * (doors.readbacks - doors.readback), more_s)
+                # a read-back of theirs before each last one of ours; before a command's all of a door's
+                reads_s = (runs - commands_run) * doors.readback
+                if commands_run:
+                    reads_s += door_n * doors.readback + commands_run * self._more_reads(own, turn, n)
+                sum_s += door_n * doors.write + min(door_n * doors.readbacks, reads_s)
                 sum_s += command_n * commands.write
                 sum_s += min(command_n * commands.readbacks, commands_run * commands.readback)
         return sum_s
@@ -255,7 +216,7 @@ class LineBound:
             dead_s = self._dead(waited_s)
             found = (
                 Part("poll", period_s, f"{block.name} is read every {block.period_s:g} s"),
-                Part("in-flight", self._longest_answered_s, "the longest request, answered"),
+                Part("in-flight", self.longest.seconds - self.load.recover_s, "the longest request, answered"),
                 Part("alarm-polls", polls_s, f"{len(others)} other alarm blocks"),
                 Part("probes", faults_s + dead_s, "units that fail now, and dead ones"),
                 Part("orders", self._orders(waited_s, len(others)), "orders of doors and commands"),
@@ -273,8 +234,9 @@ class LineBound:
 
     def _dead(self, window_s: float) -> float:
         """Probes of units with an open breaker: one, and their share of the time behind its begin."""
-        longest_s = max((unit.probe.unanswered_s for unit in self.load.units), default=0.0)
-        return longest_s + self.load.probe_share * window_s
+        if len(self.load.units) < 2:
+            return 0.0
+        return max(unit.probe.unanswered_s for unit in self.load.units) + self.load.probe_share * window_s
 
     def _orders(self, window_s: float, polls: int) -> float:
         n = orders_in(window_s)
@@ -306,50 +268,3 @@ def _fixed_point(parts: Callable[[float], Parts]) -> Parts | None:
 
 def _most(seconds: Iterable[float]) -> float:
     return sum(nlargest(MAX_ORDERS, seconds))
-
-
-def _run(orders: Iterable[OrderLoad], *, door: bool) -> _Run:
-    """The worst of a giver's orders, part by part."""
-    found = list(orders)
-    reads = [order.readback for order in found if order.readback is not None]
-    worst = OrderLoad(
-        found[0].name if len(found) == 1 else "the longest order",
-        _longest(order.write for order in found),
-        _longest(reads) if reads else None,
-        max(order.settle_s for order in found),
-        max(order.within_s for order in found),
-    )
-    return _Run(worst, door)
-
-
-def _longest(timed: Iterable[Timed]) -> Timed:
-    found = list(timed)
-    return Timed(
-        max(each.told_s for each in found),
-        max(each.answered_s for each in found),
-        max(each.unanswered_s for each in found),
-    )
-
-
-def _lot(orders: Iterable[OrderLoad]) -> _Lot:
-    found = list(orders)
-    reads = [order.readback.answered_s for order in found if order.readback is not None]
-    return _Lot(
-        write=max((order.write.answered_s for order in found), default=0.0),
-        readback=max(reads, default=0.0),
-        readbacks=max(map(readbacks_s, found), default=0.0),
-        all_read=len(reads) == len(found),
-    )
-
-
-def readbacks_s(order: OrderLoad) -> float:
-    """The most line time an order's read-backs take together: n of them, and no more than its time less the n - 1 pauses."""
-    if order.readback is None:
-        return 0.0
-    one_s, room_s = order.readback.answered_s, max(0.0, order.within_s - order.settle_s)
-    best, paused_s, n = one_s, 0.0, 1
-    while paused_s < room_s:
-        paused_s = min(room_s, paused_s + readback_pause_s(n))
-        n += 1
-        best = max(best, min(n * one_s, room_s - paused_s + one_s))
-    return best
