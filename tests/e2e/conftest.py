@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.gate import Gate
 from tests.e2e.plant import Plant
 
 HAS_MOSQUITTO = bool(shutil.which("mosquitto") or Path("/usr/sbin/mosquitto").exists())
@@ -29,6 +30,16 @@ def plant(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Plant]:
 def plant_on_each(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Plant]:
     """The same on each broker."""
     made = Plant(tmp_path, broker=request.param)
+    try:
+        yield made
+    finally:
+        made.stop()
+
+
+@pytest.fixture
+def gate(plant: Plant) -> Iterator[Gate]:
+    """A plant with a gatehouse, whose devices are on their lines; nothing else started."""
+    made = Gate(plant)
     try:
         yield made
     finally:

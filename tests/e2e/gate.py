@@ -50,6 +50,18 @@ class Gate:
     def writes(self) -> list[dict[str, Any]]:
         return list(self.do("writes"))
 
+    def moved(self) -> list[dict[str, int]]:
+        """What reached the relay boards, in order, without times."""
+        return [{key: write[key] for key in ("unit", "function", "address", "value")} for write in self.writes()]
+
+    def start(self, *scopes: str) -> None:
+        """Everything runs, the panel is heard, and there is a token with these scopes."""
+        self.plant.start_broker()
+        self.plant.start_desk()
+        self.plant.start_gateway()
+        self.make_token(*(scopes or ("credentials", "read", "door:gate:*")))
+        self.settled()
+
     def stop(self) -> None:
         assert self.process.stdin is not None
         self.process.stdin.close()

@@ -1,42 +1,18 @@
 """Doors end to end: real pty lines, a real RTU bus, a real daemon. Each says what moved, what did not, and what was recorded."""
 
 import json
-from collections.abc import Iterator
-
-import pytest
 
 from tests.e2e.gate import CARD, Gate
-from tests.e2e.plant import Plant, eventually
+from tests.e2e.plant import eventually
 
 PULSE_1S = {"unit": 1, "function": 5, "address": 0x0200, "value": 10}
 RELEASE = {"unit": 1, "function": 5, "address": 0, "value": 0xFF00}
 
 
-@pytest.fixture
-def gate(plant: Plant) -> Iterator[Gate]:
-    made = Gate(plant)
-    try:
-        yield made
-    finally:
-        made.stop()
-
-
-def moved(gate: Gate) -> list[dict[str, int]]:
-    return [{key: write[key] for key in ("unit", "function", "address", "value")} for write in gate.writes()]
-
-
-def start(gate: Gate) -> None:
-    gate.plant.start_broker()
-    gate.plant.start_desk()
-    gate.plant.start_gateway()
-    gate.make_token("credentials", "read", "door:gate:*")
-    gate.settled()
-
-
 def test_a_card_opens_and_a_revoked_card_does_not(gate: Gate) -> None:
     """The revocation is in effect with the next frame after the API's answer."""
     gate.door_site()
-    start(gate)
+    gate.start()
     gate.give()
     passed = gate.do("pass", card=CARD)
     assert passed["confirmed"] - passed["at"] < 3.0
@@ -49,38 +25,38 @@ def test_a_card_opens_and_a_revoked_card_does_not(gate: Gate) -> None:
     denied = eventually("both refusals", lambda: len(found := gate.records("edgegw.access.denied")) == 2 and found)
     assert [event["data"]["credential"] for event in denied] == ["…", "…4356"]
     assert {event["data"]["reason"] for event in denied} == {"unknown-credential"}
-    assert moved(gate) == [PULSE_1S]
+    assert gate.moved() == [PULSE_1S]
     assert str(CARD) not in json.dumps(gate.plant.events())
     assert str(CARD) not in gate.plant.log("gateway")
 
 
 def test_an_unknown_card_is_refused_and_recorded(gate: Gate) -> None:
     gate.door_site()
-    start(gate)
+    gate.start()
     gate.do("tap", card=CARD)
     (event,) = eventually("the refusal", lambda: gate.records("edgegw.access.denied"))
     assert event["data"]["reason"] == "unknown-credential"
     assert event["data"]["credential"] == "…4356"
-    assert moved(gate) == []
+    assert gate.moved() == []
 
 
 def test_the_exit_button_opens_for_one_pulse(gate: Gate) -> None:
     gate.door_site()
-    start(gate)
+    gate.start()
     gate.do("input", channel=1, on=True)
     (event,) = eventually("the grant", lambda: gate.records("edgegw.access.granted"))
     assert event["data"]["reason"] == "exit-button"
     (done,) = eventually("the outcome", lambda: gate.records("edgegw.command.completed"))
     assert done["data"]["status"] == "done"
-    assert moved(gate) == [PULSE_1S]
+    assert gate.moved() == [PULSE_1S]
 
 
 def test_a_fire_releases_with_the_uplink_down_and_stays_released(gate: Gate) -> None:
     gate.door_site()
-    start(gate)
+    gate.start()
     gate.plant.kill("desk")
     gate.do("input", channel=2, on=True)
-    eventually("the release", lambda: RELEASE in moved(gate))
+    eventually("the release", lambda: RELEASE in gate.moved())
     gate.do("input", channel=2, on=False)
     gate.plant.start_desk()
     (event,) = eventually("the record", lambda: gate.records("edgegw.access.granted"))
