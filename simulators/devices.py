@@ -64,6 +64,7 @@ class WaveshareRelay(Slave):
         super().__init__(unit)
         self.fill("coil", range(8))
         self.pulses = 0
+        self._ends: dict[int, asyncio.TimerHandle] = {}
 
     def set(self, channel: int, *, on: bool) -> None:
         """Switch as if by hand."""
@@ -84,7 +85,10 @@ class WaveshareRelay(Slave):
             channel = address - PULSE_BASE
             self.set(channel, on=True)
             self.pulses += 1
-            asyncio.get_running_loop().call_later(value * 0.1, lambda: self.set(channel, on=False))
+            if channel in self._ends:  # a pulse begun anew lasts its whole time
+                self._ends[channel].cancel()
+            loop = asyncio.get_running_loop()
+            self._ends[channel] = loop.call_later(value * 0.1, lambda: self.set(channel, on=False))
         elif address < 8:
             super().write_coil(address, value)
         else:

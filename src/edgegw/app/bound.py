@@ -38,9 +38,8 @@ DOOR_DEADLINE_S = 3.0
 """A door's order gets its outcome by then (doors.service): the longest a device's answer is awaited there."""
 
 
-APART = False
-"""Whether each door's orders to a device have a turn of their own beside the device's other commands (commands.carry: all orders
-of a device wait for each other)."""
+APART = True
+"""Each door's orders to a device have a turn of their own beside the device's other commands (commands.carry)."""
 
 
 class Commanded(Struct, frozen=True):

@@ -8,11 +8,11 @@ what a broker retained, or what a device said before, confirms nothing.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from edgegw.clock import Clock
 from edgegw.commands.turns import Turns
-from edgegw.model import Command, Decoded, Instant, OrderLane, Outcome, OutcomeStatus, Quality
+from edgegw.model import Command, Decoded, Instant, OrderLane, Outcome, OutcomeStatus, Quality, Source
 from edgegw.ports import Actuator, Listening, Order
 from edgegw.profiles.encode import Expect, ModbusWrite, Outgoing
 from edgegw.rules.condition import same
@@ -28,9 +28,24 @@ SENT = "sent"
 
 
 class Carrier:
-    """See the module's text. Args: actuators: device → its link."""
+    """See the module's text.
 
-    def __init__(self, actuators: Mapping[str, Actuator], listening: Listening, clock: Clock) -> None:
+    Args:
+        actuators: device → its link.
+        protected: (device, command) → the doors whose bolt it moves. Commands that move the bolt of one door take turns with each
+            other and not with the device's other commands: eight doors on a relay board do not wait for one another's
+            confirmations. On the line itself their writes still go one after the other.
+    """
+
+    def __init__(
+        self,
+        actuators: Mapping[str, Actuator],
+        listening: Listening,
+        clock: Clock,
+        *,
+        protected: Mapping[tuple[str, str], Sequence[str]] | None = None,
+    ) -> None:
+        self._protected = protected or {}
         self._actuators = actuators
         self._listening = listening
         self._clock = clock
@@ -43,13 +58,21 @@ class Carrier:
         if actuator is None:
             return Outcome(OutcomeStatus.FAILED, "unknown-device", f"{device} has no link that sends")
         latest_ns = deadline_ns - round(ANSWER_S * 1e9)
-        if not await self._turns.enter(device, command.lane, seconds_left(latest_ns, self._clock)):
+        turn = self._turn_of(command)
+        if not await self._turns.enter(turn, command.lane, seconds_left(latest_ns, self._clock)):
             return Outcome(OutcomeStatus.EXPIRED, "deadline", f"{device} was busy until the deadline; nothing was sent")
         try:
             order = Order(command.id, device, outgoing, command.lane, latest_ns, command.insist)
             return await self._send(actuator, order)
         finally:
-            self._turns.leave(device)
+            self._turns.leave(turn)
+
+    def _turn_of(self, command: Command) -> str:
+        """Whose turn it takes: the door's whose bolt it moves, else the device's. Ids hold no slash."""
+        if command.issuer.source is Source.DOOR:
+            return f"{command.target}/{command.issuer.name}"
+        doors = self._protected.get((command.target, command.name), ())
+        return f"{command.target}/{doors[0]}" if len(doors) == 1 else command.target
 
     async def _send(self, actuator: Actuator, order: Order) -> Outcome:
         if seconds_left(order.deadline_ns, self._clock) <= 0:

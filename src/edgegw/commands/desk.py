@@ -115,7 +115,7 @@ class Desk:
         self._tasks = Tasks()
         self._ledger = Ledger(store.states(KIND), boot=boot, now=clock.now())
         self._recorder = Recorder(store, self._tasks.start)
-        self._carrier = Carrier(actuators, listening, clock)
+        self._carrier = Carrier(actuators, listening, clock, protected=known.protected)
         self._rejections = Rejections()
         self._correlation = secrets.randbelow(1 << 30)  # answers to an earlier run's requests are not taken for ours
         self._underway: set[asyncio.Task[Outcome]] = set()

@@ -1,4 +1,4 @@
-"""One command at a time per device: who waits goes by lane, then by coming.
+"""One command at a time per device (or per door of a device): who waits goes by lane, then by coming.
 
 Owns: whose turn it is. Must not know: commands, links, deadlines' meaning.
 """
