@@ -418,6 +418,18 @@ async def test_a_changed_head_is_told_at_the_next_opening(open_store, deed, cloc
     assert about(seen.audit.notes, "entry 11 tells", "were not those that were committed")
 
 
+async def test_rubbish_in_the_newest_entry_does_not_keep_the_gateway_from_running(
+    open_store, deed, clock, path
+) -> None:
+    await filled(open_store, deed, clock)
+    edit(path, *DELIVERED, "UPDATE audit SET hash = CAST(x'ff' AS TEXT), bytes = 'many' WHERE n = 10")
+    store = await open_store()
+    await store.commit(Batch(events=[deed(1)]))
+    assert store.audit_head[0] == 12
+    await store.close()
+    assert about(inspect.verify(path), "entry 10 does not follow")
+
+
 async def test_a_store_set_aside_goes_on_with_the_numbers(open_store, deed, clock, path) -> None:
     heads = await filled(open_store, deed, clock)
     path.write_bytes(b"rubbish" * 1000)

@@ -129,14 +129,16 @@ class Chain:
         """Whether the head was not told upstream yet."""
 
     def load(self, mark: AuditMark) -> str | None:
-        """Learn what the file holds and compare it with the mark; what does not agree, for a person."""
+        """Learn what the file holds, whatever somebody put there, and compare it with the mark; what does not agree, for a person."""
         self._start = start_of(self._db)
         self.head = self._start
-        newest = self._db.rows("SELECT n, hash, bytes FROM audit ORDER BY n DESC LIMIT 1")
+        newest = self._db.rows(
+            "SELECT n, CAST(hash AS BLOB), CAST(bytes AS INTEGER) FROM audit ORDER BY n DESC LIMIT 1"
+        )
         if newest:
             n, digest, self.size = newest[0]
             self.head = Head(n, digest)
-            self._base = self._db.value("SELECT bytes FROM audit ORDER BY n LIMIT 1")
+            self._base = self._db.value("SELECT CAST(bytes AS INTEGER) FROM audit ORDER BY n LIMIT 1")
         self._anchored = self.head.n
         self.pending = self.head.n > 0
         known = Head(mark.n, mark.hash)
@@ -200,7 +202,10 @@ class Chain:
 
     def _trim(self, growth: Growth) -> None:
         base = self._base
-        found = self._db.rows("SELECT n, hash, bytes FROM audit ORDER BY n LIMIT ?", (TRIM_ROWS + growth.rows,))
+        found = self._db.rows(
+            "SELECT n, CAST(hash AS BLOB), CAST(bytes AS INTEGER) FROM audit ORDER BY n LIMIT ?",
+            (TRIM_ROWS + growth.rows,),
+        )
         last = None
         for n, digest, size in found:
             if growth.size - base <= self._most - self._most // 16 or n == growth.head.n:
@@ -237,7 +242,7 @@ def hash_at(db: Db, n: int, start: Head) -> bytes | None:
     """The hash of an entry, None if it is not here (trimmed, lost, not yet)."""
     if n == start.n:
         return start.hash
-    found: bytes | None = db.value("SELECT hash FROM audit WHERE n = ?", (n,))
+    found: bytes | None = db.value("SELECT CAST(hash AS BLOB) FROM audit WHERE n = ?", (n,))
     return found
 
 

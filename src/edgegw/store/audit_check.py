@@ -8,11 +8,12 @@ received upstream, those still waiting in lane alarm, and the one in the high-wa
 """
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import msgspec
 from msgspec import Struct
 
-from edgegw.store.audit import ANCHOR_TYPE, CHAINED, LOST_TYPE, Head, Lost, link, start_of
+from edgegw.store.audit import ANCHOR_TYPE, CHAINED, LOST_TYPE, Head, Lost, Row, link, start_of
 from edgegw.store.engine import Db
 from edgegw.store.highwater import AuditMark
 
@@ -21,9 +22,20 @@ FINDINGS_MOST = 50
 
 PAGE_ROWS = 1_000
 
-ENTRIES = (
-    "SELECT n, seq, boot, type, subject, wall_ns, mono_ns, synced, data, hash FROM audit WHERE n > ? ORDER BY n LIMIT ?"
+_INTEGERS = ("seq", "boot", "wall_ns", "mono_ns", "synced")
+_TYPES = " AND ".join(
+    [f"typeof({name}) = 'integer'" for name in _INTEGERS]
+    + ["typeof(type) = 'text'", "typeof(subject) = 'text'", "typeof(data) = 'blob'", "typeof(hash) = 'blob'"]
+    + ["seq >= 0", "boot >= 0", "synced IN (0, 1)"]
 )
+
+ENTRIES = (
+    f"SELECT {_TYPES}, n, CAST(seq AS INTEGER), CAST(boot AS INTEGER), CAST(type AS BLOB), CAST(subject AS BLOB), "  # noqa: S608 (our names)
+    "CAST(wall_ns AS INTEGER), CAST(mono_ns AS INTEGER), CAST(synced AS INTEGER), CAST(data AS BLOB), CAST(hash AS BLOB) "
+    "FROM audit WHERE n > ? ORDER BY n LIMIT ?"
+)
+"""SQLite lets any value into any column: first whether all have the form they are written in, then all of them in that form."""
+
 FIELDS = ("boot", "type", "subject", "wall_ns", "mono_ns", "synced", "data")
 
 
@@ -81,7 +93,7 @@ def check(db: Db, mark: AuditMark, anchors: Sequence[Head] = ()) -> Report:
 
 
 def _waiting(db: Db) -> Iterator[Anchor]:
-    for seq, data in db.rows("SELECT seq, data FROM alarm WHERE type = ? ORDER BY seq", (ANCHOR_TYPE,)):
+    for seq, data in db.rows("SELECT seq, CAST(data AS BLOB) FROM alarm WHERE type = ? ORDER BY seq", (ANCHOR_TYPE,)):
         try:
             told = msgspec.json.decode(data, type=_AnchorData)
             yield Anchor(Head.parse(f"{told.n}:{told.hash}"), f"record {seq} in lane alarm")
@@ -96,12 +108,13 @@ def _walk(db: Db, known: list[Anchor], report: Report, holes: list[Lost]) -> Non
     before, last_seq = report.start, 0
     after = -1
     while page := db.rows(ENTRIES, (after, PAGE_ROWS)):
-        after = page[-1][0]
-        for *row, digest in page:
-            n, seq, kind = row[0], row[1], row[3]
-            lost = _lost(row[8]) if kind == LOST_TYPE and seq == 0 else None
+        after = page[-1][1]
+        for sound, *columns, digest in page:
+            row = _row(columns) if sound else None
+            n, seq = columns[0], columns[1] if row else 0
+            lost = _lost(row[8]) if row and row[3] == LOST_TYPE and seq == 0 else None
             whole = n == before.n + 1 or _hole(n, before.n, lost, report, holes)
-            if whole and link(before.hash, tuple(row)) != digest:
+            if whole and (row is None or link(before.hash, row) != digest):
                 report.find(f"entry {n} does not follow from entry {before.n}: it was changed, moved or inserted")
             if lost is not None:
                 what = "are missing" if lost.reason == "missing" else "were not those that were committed"
@@ -115,6 +128,15 @@ def _walk(db: Db, known: list[Anchor], report: Report, holes: list[Lost]) -> Non
             before = Head(n, digest)
             report.entries += 1
     report.head = before
+
+
+def _row(columns: list[Any]) -> Row | None:
+    """An entry as it was hashed; None if its texts are none."""
+    n, seq, boot, kind, subject, wall_ns, mono_ns, synced, data = columns
+    try:
+        return n, seq, boot, kind.decode(), subject.decode(), wall_ns, mono_ns, bool(synced), data
+    except UnicodeDecodeError:
+        return None
 
 
 def _hole(n: int, before: int, lost: Lost | None, report: Report, holes: list[Lost]) -> bool:
