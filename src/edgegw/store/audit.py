@@ -129,7 +129,7 @@ class Chain:
         """Whether the head was not told upstream yet."""
 
     def load(self, mark: AuditMark) -> str | None:
-        """Learn what the file holds, whatever somebody put there, and compare it with the mark; what does not agree, for a person."""
+        """Learn what the file holds, whatever somebody put there; what does not agree with the mark, for a person."""
         self._start = start_of(self._db)
         self.head = self._start
         newest = self._db.rows(
