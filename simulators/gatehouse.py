@@ -11,7 +11,7 @@ The first line on stdout says where everything is. Then every line on stdin is a
 - ``passes`` {of: [{reader, card, unit, channel, within}, …]}: several at once; a list of their answers.
 - ``frame`` {reader, hex}: any bytes on a reader's line.
 - ``input`` {channel, on}: a dry contact at the input module.  ``fault`` {unit, kind, seconds, times}: a bus unit misbehaves.
-- ``unplug`` / ``plug`` {what: ``bus`` or a reader's number}: the line goes, or comes back.
+- ``unplug`` / ``plug`` {what: ``bus``, ``module`` or a reader's number}: the line goes, or comes back.
 - ``writes``: every write that reached a device: {"at", "unit", "function", "address", "value"}; ``panel``: those of the module.
 - ``relays`` {unit}: which relays have pulled.  ``bus``: the line's counters.
 
@@ -208,11 +208,17 @@ class Gatehouse:
         return {"ok": True}
 
     async def _unplug(self, asked: dict[str, Any]) -> dict[str, bool]:
-        self._line_of(asked["what"]).unplug()
+        if asked["what"] == "module":
+            await self.module.stop()
+        else:
+            self._line_of(asked["what"]).unplug()
         return {"ok": True}
 
     async def _plug(self, asked: dict[str, Any]) -> dict[str, bool]:
-        self._line_of(asked["what"]).plug()
+        if asked["what"] == "module":
+            await self.module.start()  # on the port it had
+        else:
+            self._line_of(asked["what"]).plug()
         return {"ok": True}
 
     async def _writes(self, _: dict[str, Any]) -> list[dict[str, Any]]:

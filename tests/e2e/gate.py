@@ -40,7 +40,7 @@ class Gate:
         self.key.write_text(KEY)
         self.key.chmod(0o600)
 
-    def do(self, what: str, **args: Any) -> Any:
+    def do(self, what: str, /, **args: Any) -> Any:
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.process.stdin.write(json.dumps({"do": what, **args}) + "\n")
