@@ -25,7 +25,7 @@ NS = 1_000_000_000
 COILS = Poll("coil", 0, 8, 30.0)
 READBACK = ("coil", 0, 1)
 
-PULSE = ModbusWrite(5, "coil", 0x0200, (0x32,), READBACK, (1,), within_s=0.5)
+PULSE = ModbusWrite(5, "coil", 0x0200, (0x32,), READBACK, (1,), within_s=0.5, shows=("relay1", True))
 ON = ModbusWrite(5, "coil", 0, (0xFF00,), READBACK, (1,), within_s=0.5)
 OFF = ModbusWrite(5, "coil", 0, (0x0000,), READBACK, (0,), within_s=0.5)
 
@@ -82,7 +82,8 @@ async def test_a_pulse_is_timed_in_the_device_and_confirmed(sink, running, start
     made = link(bus, sink, plan(1))
     await up(running, made)
     await sink.until(lambda: len(sink.offered) == 1)
-    assert said(await made.carry_out(order(PULSE, lane=OrderLane.DOOR))) == ("done", "")
+    outcome = await made.carry_out(order(PULSE, lane=OrderLane.DOOR))
+    assert (said(outcome), outcome.values) == (("done", ""), {"relay1": True})
     assert relay.on(0)
     assert frames.writes == ["0105020000324DA7"]
     assert sink.of("d1")[-1] == Registers("coil", 0, (1,)), "the read-back is a reading like any other"

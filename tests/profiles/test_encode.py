@@ -52,14 +52,15 @@ SHELLY = ProfileLibrary().get("shelly/plug-s-gen3")
 
 
 def test_a_relay_and_its_read_back():
-    wanted = ModbusWrite(5, "coil", 2, (0xFF00,), ("coil", 2, 1), (1,), None, 0.0, 0.2)
+    wanted = ModbusWrite(5, "coil", 2, (0xFF00,), ("coil", 2, 1), (1,), None, 0.0, 0.2, ("relay3", True))
     assert encode(RELAY, "on3") == wanted
     assert encode(RELAY, "off3").expect == (0,)
 
 
 def test_a_pulse_counts_tenths_and_has_a_default():
     assert encode(RELAY, "pulse1", seconds=0.7).words == (7,)
-    assert encode(RELAY, "pulse8") == ModbusWrite(5, "coil", 0x0207, (50,), ("coil", 7, 1), (1,), None, 0.0, 0.2)
+    shows = ("relay8", True)
+    assert encode(RELAY, "pulse8") == ModbusWrite(5, "coil", 0x0207, (50,), ("coil", 7, 1), (1,), None, 0.0, 0.2, shows)
 
 
 @given(st.integers(5, 600))

@@ -202,7 +202,8 @@ class Job:
             self._proven = True
             return DONE if self.answered and self.write.readback is None else None
         if _equal(words, self.write):
-            return DONE
+            shows = self.write.shows
+            return DONE if shows is None else Outcome(OutcomeStatus.DONE, values={shows[0]: shows[1]})
         self._seen = f"read back {_hex(words)} instead of {_hex(self.write.expect)}"
         return self._again(now_ns)
 

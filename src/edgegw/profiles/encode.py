@@ -44,6 +44,7 @@ class ModbusWrite(Struct, frozen=True):
         expect: the words the read-back must show, masked by `mask` (same length; None: all bits).
         settle_s: seconds between the write's answer and the first read-back.
         within_s: seconds in which the read-back is repeated until it shows them.
+        shows: (point, value) that the read-back then means.
     """
 
     function: int
@@ -55,6 +56,7 @@ class ModbusWrite(Struct, frozen=True):
     mask: tuple[int, ...] | None = None
     settle_s: float = 0.0
     within_s: float = 0.0
+    shows: tuple[str, Value] | None = None
 
 
 class MqttReply(Struct, frozen=True):
@@ -221,6 +223,7 @@ class _Modbus:
             mask=shown.mask,
             settle_s=confirm.settle,
             within_s=confirm.within,
+            shows=(expect.point, expect.value),
         )
 
     def reply_topic(self, address: str) -> None:
