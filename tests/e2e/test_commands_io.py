@@ -90,6 +90,7 @@ def test_an_id_acts_once_also_after_a_crash(gate: Gate) -> None:
     assert gate.ask("POST", "devices/relays/commands", body)[1]["status"] == "done"
     status, answer = gate.ask("POST", "devices/relays/commands", body)
     assert (status, answer["reason"]) == (409, "used-id")
+    eventually("the refusal", lambda: gate.records("edgegw.command.rejected"))
     gate.plant.kill("gateway")
     gate.plant.start_gateway()
     status, answer = gate.ask("POST", "devices/relays/commands", body | {"command": "off3"})

@@ -57,9 +57,9 @@ class Platform(Party):
         eventually("commands to be taken", lambda: plant.metrics().get("edgegw_command_intake_up"))
         self.boot = boot_of(plant)
 
-    def envelope(self, target: str, command: str, *, key: str = KEY, valid_s: float = 30.0, **members: Any) -> bytes:
-        """A signed command. `members` replace what it says."""
-        said = {
+    def members(self, target: str, command: str, *, valid_s: float = 30.0, **more: Any) -> dict[str, Any]:
+        """What a command says, without the signature. `more` replaces parts of it."""
+        return {
             "id": uuid.uuid4().hex,
             "target": target,
             "command": command,
@@ -68,7 +68,11 @@ class Platform(Party):
             "boot": self.boot,
             "issuer": "platform",
             "gateway": "gw",
-        } | members
+        } | more
+
+    def envelope(self, target: str, command: str, *, key: str = KEY, **more: Any) -> bytes:
+        """A signed command; see `members`."""
+        said = self.members(target, command, **more)
         return canonical(said | {"sig": hmac.new(key.encode(), canonical(said), hashlib.sha256).hexdigest()})
 
     def send(self, payload: bytes, *, retain: bool = False) -> None:
