@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -182,3 +183,19 @@ async def test_a_full_disk_releases_the_ballast_sheds_and_goes_on(open_store, ev
     assert len(await everything(store, Lane.ALARM)) >= stored + 100
     await store.close()
     assert inspect.verify(path) == []
+
+
+async def test_a_disk_that_was_full_is_used_again_though_nothing_is_accepted(open_store, event, small_disk) -> None:
+    """Alarms only, no upstream that takes them, nothing to shed: the limit set on the full disk must not outlive it."""
+    store = await open_store(small_disk / "edgegw.db", budget=64 * MIB, reserve=64 * 1024)
+    with pytest.raises(StoreError) as caught:  # noqa: PT012 (until nothing is left)
+        while True:
+            with (small_disk / "other").open("ab", buffering=0) as other, suppress(OSError):
+                while True:
+                    other.write(bytes(4096))
+            await store.commit(Batch(events=[event(Lane.ALARM, DATA)] * 20))
+    assert caught.value.reason == "full"
+    (small_disk / "other").unlink()
+    for _ in range(50):
+        await store.commit(Batch(events=[event(Lane.ALARM, DATA)] * 20))
+    await store.close()

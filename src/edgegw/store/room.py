@@ -67,8 +67,9 @@ class Room:
         shed = 0
         if self._pressed or session.unchecked >= session.limits.check_bytes:
             shed, drop = self._check()
-        if work.tidy and self._ballast.hold() and self._max_pages != session.limits.max_pages:
-            self._limit(session.limits.max_pages)
+        if work.tidy:
+            self._ballast.hold()
+            self._relax()
         drop = drop and _has_telemetry(work.batch)
         session.shedding = session.shedding or drop
         for attempt in range(ATTEMPTS):
@@ -77,6 +78,8 @@ class Room:
             except StoreError as error:
                 if error.reason != "full" or attempt == ATTEMPTS - 1:
                     raise
+                if self._relax():
+                    continue
                 freed, count = self._free(1 << attempt)
                 shed += count
                 if not freed:
@@ -96,6 +99,14 @@ class Room:
         On a full disk: no more than it has, so that the ballast's room stays the WAL's and is not eaten by growth.
         """
         self._max_pages = int(self._s.db.value(f"PRAGMA max_page_count = {pages}"))
+
+    def _relax(self) -> bool:
+        """Lift the limit that a full disk set, once there is room again; whether it was lifted. Asked also by a commit that found
+        the store full: where nothing is accepted no tidying comes by that would."""
+        if self._max_pages == self._s.limits.max_pages or not self._ballast.hold():
+            return False
+        self._limit(self._s.limits.max_pages)
+        return True
 
     def _check(self) -> tuple[int, bool]:
         """Shed down to the mark if the pages are above it; (telemetry shed, whether new telemetry must give way)."""
