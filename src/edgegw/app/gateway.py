@@ -16,6 +16,7 @@ from edgegw.clock import Clock
 from edgegw.config.plan import SitePlan
 from edgegw.config.schema import StoreSection
 from edgegw.control.notify import Notifier
+from edgegw.errors import StoreError
 from edgegw.store.store import Store
 
 log = logging.getLogger(__name__)
@@ -94,6 +95,7 @@ class Gateway:
             await parts.acting.drain()
             await _cancel(sources)
             await _within(DRAIN_S, parts.pipeline.drain(), "the pipeline to drain")
+            await _anchored(store)
             await asyncio.gather(*(d.drain(UPSTREAM_DRAIN_S) for d in parts.deliveries))
             await _cancel(services)
 
@@ -109,6 +111,14 @@ class Gateway:
         while not (now := self._clock.now()).synced:  # noqa: ASYNC110  # the kernel has no event for it
             await asyncio.sleep(CLOCK_CHECK_S)
         store.clock_synced(now)
+
+
+async def _anchored(store: Store) -> None:
+    """The audit chain's head goes upstream with what is still delivered; on a store that takes nothing, with the next start."""
+    try:
+        await store.anchor()
+    except StoreError as error:
+        log.warning("the audit head is told with the next start (%s)", error.reason)
 
 
 async def _awaited(work: Awaitable[None]) -> None:

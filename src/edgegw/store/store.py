@@ -217,6 +217,12 @@ class Store(CredentialCalls):
         """Number and hash (hexadecimal) of the newest entry of the audit chain; number 0: it is empty."""
         return self._audit.n, self._audit.hash.hex()
 
+    async def anchor(self) -> None:
+        """Tell the audit head upstream now, if it was not told yet: so that it still leaves before the store closes. Raises
+        StoreError like `commit`."""
+        if self._untold:
+            await self._write(Batch(), final=True)
+
     async def flush(self) -> None:
         """Make cursors durable now and delete what may go. Raises StoreError like `commit`."""
         await self._write(Batch(), tidy=True)
