@@ -176,6 +176,8 @@ def _syntax(document: Document, error: yaml.MarkedYAMLError, text: str) -> Docum
     line, column = (mark.line, mark.column) if mark else (0, 0)
     lines = text.split("\n")
     here = lines[line] if line < len(lines) else ""
+    if "nesting depth" in (error.problem or ""):  # libyaml's own limit, which newer ones reach before ours
+        return _fatal(document, line, column, f"nested deeper than {MAX_DEPTH} levels")
     message = f"not valid YAML: {error.problem or error.context}"
     if "\t" in here[: len(here) - len(here.lstrip())] or here[column : column + 1] == "\t":
         message += "; there is a tab here: indent with blanks"
