@@ -9,31 +9,16 @@ disk takes nothing it is carried out all the same and recorded later, since a bu
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Literal, Protocol
 
 from edgegw.clock import Clock
-from edgegw.model import NOTHING, Changes, Command, Event, Issuer, OrderLane, Outcome, OutcomeStatus, Source
+from edgegw.model import Changes, Command, Event, Issuer, OrderLane, OutcomeStatus, Source
+from edgegw.ports import CommandDesk
 from edgegw.rules.events import NS_PER_S
 from edgegw.rules.linkage import ActionResult, Linkages, Trigger
 from edgegw.rules.linkage_state import PlannedAction
 
 RUNS_MOST = 64
 """Runs under way at once; each ends within 5 s, so beyond this something floods us with alarms and is told so."""
-
-
-class Desk(Protocol):
-    """What linkages need of `commands.Desk`."""
-
-    async def submit(
-        self,
-        command: Command,
-        *,
-        alongside: Changes = NOTHING,
-        audit_wait_s: float | None = None,
-        on_store_failure: Literal["refuse", "act"] = "refuse",
-    ) -> Outcome:
-        """Admit, commit, carry out, commit the outcome."""
-        ...
 
 
 class LinkageRunner:
@@ -43,7 +28,7 @@ class LinkageRunner:
         record: takes changes into the next commit.
     """
 
-    def __init__(self, core: Linkages, desk: Desk, *, record: Callable[[Changes], None], clock: Clock) -> None:
+    def __init__(self, core: Linkages, desk: CommandDesk, *, record: Callable[[Changes], None], clock: Clock) -> None:
         self._core = core
         self._desk = desk
         self._record = record

@@ -5,11 +5,14 @@ Must not know: any implementation. Shell packages import this module and never e
 """
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Literal, Protocol
 
 from msgspec import Struct
 
 from edgegw.model import (
+    NOTHING,
+    Changes,
+    Command,
     DeadLetter,
     Decoded,
     Event,
@@ -200,4 +203,24 @@ class Listening(Protocol):
 
     def listen_alarms(self, changed: Callable[[Event], None]) -> Callable[[], None]:
         """Call `changed` for every alarm event the rules decide (raised, updated, cleared), before its commit."""
+        ...
+
+
+class CommandDesk(Protocol):
+    """Where commands are handed in (implemented by commands; doors and linkages hand in theirs)."""
+
+    async def submit(
+        self,
+        command: Command,
+        *,
+        alongside: Changes = NOTHING,
+        audit_wait_s: float | None = None,
+        on_store_failure: Literal["refuse", "act"] = "refuse",
+    ) -> Outcome:
+        """Commit `alongside` with the admission, carry out, commit the outcome. By the deadline, never raising for a fault.
+
+        Args:
+            audit_wait_s: how long the admission's commit is waited for.
+            on_store_failure: what happens when it takes longer: nothing is sent, or it is sent and recorded later.
+        """
         ...

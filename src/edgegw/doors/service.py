@@ -17,7 +17,6 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from contextlib import suppress
-from typing import Literal, Protocol
 
 from msgspec import Struct
 
@@ -42,7 +41,7 @@ from edgegw.model import (
     Source,
     Value,
 )
-from edgegw.ports import Listening
+from edgegw.ports import CommandDesk, Listening
 
 log = logging.getLogger(__name__)
 
@@ -58,21 +57,6 @@ LOOK_S = 1.0
 STALE = Quality.STALE
 PULSE_ARGUMENT = "seconds"
 """The argument of a lock's unlock command that takes the door's pulse."""
-
-
-class Desk(Protocol):
-    """What doors need of `commands.Desk`."""
-
-    async def submit(
-        self,
-        command: Command,
-        *,
-        alongside: Changes = NOTHING,
-        audit_wait_s: float | None = None,
-        on_store_failure: Literal["refuse", "act"] = "refuse",
-    ) -> Outcome:
-        """Commit `alongside` with the admission, carry out, commit the outcome."""
-        ...
 
 
 class _Cause(Struct, frozen=True):
@@ -102,7 +86,7 @@ class DoorService:
         wirings: Iterable[DoorWiring],
         *,
         key: bytes,
-        desk: Desk,
+        desk: CommandDesk,
         record: Callable[[Changes], None],
         condition: Callable[[DoorCondition, Instant], None],
         clock: Clock,
