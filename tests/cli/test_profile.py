@@ -135,8 +135,8 @@ def test_decode_usage(args):
 
 def test_show_has_the_commands():
     shown = run("show", "waveshare/modbus-rtu-relay-8ch").output
-    assert "on1: confirmed by relay1 = true within 1 s" in shown
-    assert "pulse1 (seconds float 0.5…60 = 5): confirmed by relay1 = true within 1 s, ends by itself" in shown
+    assert "on1: confirmed by relay1 = true within 0.2 s" in shown
+    assert "pulse1 (seconds float 0.5…60 = 5): confirmed by relay1 = true within 0.2 s, ends by itself" in shown
     shown = run("show", "vguang/vf105").output
     assert "live topic: access_device/v2/event/access_online" in shown
     assert "confirmed by a reply on access_device/v2/cmd/control_reply" in shown
@@ -149,7 +149,7 @@ def test_show_has_the_commands():
     [
         (
             ("waveshare/modbus-rtu-relay-8ch", "pulse1", "--arg", "seconds=5"),
-            {"hex": "0105020000324DA7", "readback": {"hex": "010100000001FDCA", "words": [1], "within_s": 1.0}},
+            {"hex": "0105020000324DA7", "readback": {"hex": "010100000001FDCA", "words": [1], "within_s": 0.2}},
         ),
         (
             ("delta/vfd", "run", "--unit", "17"),
