@@ -9,6 +9,7 @@ Source: the vendor's protocol document (VF105, MQTT v2) and firmware documents o
 import argparse
 import asyncio
 import json
+import socket
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -43,6 +44,9 @@ class _Terminal:
             identifier=identifier,
             protocol=aiomqtt.ProtocolVersion.V5,
             will=aiomqtt.Will(will[0], will[1], qos=1),
+            socket_options=[
+                (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            ],  # or a request waits 40 ms behind an acknowledgement
         )
         self._topic = subscribe
         self._task: asyncio.Task[None] | None = None

@@ -108,8 +108,8 @@ class Plant:
             config = self.folder / "mosquitto.conf"
             config.write_text(
                 f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence true\npersistence_location {self.folder}/\n"
-                "max_queued_messages 0\nmax_inflight_messages 500\nautosave_interval 1\nautosave_on_changes false\n"
-                + ("user root\n" if os.geteuid() == 0 else "")
+                "max_queued_messages 0\nmax_inflight_messages 500\nset_tcp_nodelay true\n"
+                "autosave_interval 1\nautosave_on_changes false\n" + ("user root\n" if os.geteuid() == 0 else "")
             )
             self._spawn("broker", shutil.which("mosquitto") or "/usr/sbin/mosquitto", "-c", str(config))
         else:

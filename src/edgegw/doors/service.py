@@ -169,25 +169,35 @@ class DoorService:
             self.decisions[key] = self.decisions.get(key, 0) + 1
         self._retime.set()
         task: asyncio.Task[Outcome] | None = None
-        if step.act is not None and step.act in self._wirings[door].acts and len(self._acting[door]) < ACTS_MOST:
-            task = self._begin(door, step, changes, cause)
+        act = step.act
+        if decision is not None and decision.joined and self._asks(door, cause.message):
+            act = "unlock"  # a terminal that asked is answered, whatever is on its way already
+        if act is not None and act in self._wirings[door].acts and len(self._acting[door]) < ACTS_MOST:
+            task = self._begin(door, act, step, changes, cause)
         else:
             if changes.events or changes.states:
                 self._record(changes)
-            if step.act is not None and step.act != "refuse":
-                log.error("door %s: its lock has no command for %s", door, step.act)
-                self._ended(door, step.act, Outcome(OutcomeStatus.REJECTED, "no-command"), cause.at)
+            if act is not None and act != "refuse":
+                log.error("door %s: its lock has no command for %s", door, act)
+                self._ended(door, act, Outcome(OutcomeStatus.REJECTED, "no-command"), cause.at)
         for condition in step.conditions:
             self._condition(condition, cause.at)
         return task
 
-    def _begin(self, door: str, step: Step, changes: Changes, cause: _Cause) -> asyncio.Task[Outcome]:
-        act = step.act
-        assert act is not None  # noqa: S101  (the caller looked; narrowing for mypy)
+    def _asks(self, door: str, message: Decoded | None) -> bool:
+        """Whether the message waits for an answer of its own: the lock's unlock repeats something of it (a serial)."""
+        unlock = self._wirings[door].acts.get("unlock")
+        if unlock is None or message is None:
+            return False
+        wanted = {value for value in unlock.args.values() if isinstance(value, str) and value.startswith("$")}
+        return bool(wanted) and wanted <= {f"${reading.point}" for reading in message.readings}
+
+    def _begin(self, door: str, act: Act, step: Step, changes: Changes, cause: _Cause) -> asyncio.Task[Outcome]:
         identity = step.decision.id if step.decision is not None else decision_id(f"{door}.{act}", cause.at, 0)
         command = self._command(door, act, identity, cause)
-        task = self._start(door, act, self._act(door, act, command, changes, cause.at))
-        if act == "unlock":
+        answers = act != step.act or act == "refuse"  # told to a terminal; nothing about the door follows from it
+        task = self._start(door, act, self._act(door, act, command, changes, cause.at, answers=answers))
+        if act == "unlock" and not answers:
             self._unlocking[door] = task
         if act == "release" and step.repeat_ns is not None:
             self._repeat_later(door, command, step.repeat_ns)
@@ -237,7 +247,9 @@ class DoorService:
             args[PULSE_ARGUMENT] = self._specs[door].pulse_ns / NS_PER_S
         return args
 
-    async def _act(self, door: str, act: Act, command: Command, changes: Changes, at: Instant) -> Outcome:
+    async def _act(
+        self, door: str, act: Act, command: Command, changes: Changes, at: Instant, *, answers: bool = False
+    ) -> Outcome:
         first = act == "release"  # what a fire waits for is not the disk
         outcome = await self._desk.submit(
             command,
@@ -248,7 +260,8 @@ class DoorService:
         now = self._clock.now()
         if act == "unlock" and outcome.status is OutcomeStatus.DONE:
             self._observe((now.mono_ns - at.mono_ns) / NS_PER_S)
-        self._ended(door, act, outcome, now)
+        if not answers:
+            self._ended(door, act, outcome, now)
         return outcome
 
     def _ended(self, door: str, act: Act, outcome: Outcome, now: Instant) -> None:
