@@ -146,6 +146,8 @@ class DoorService:
         if decision is None or not decision.granted:
             reason = decision.reason if decision is not None else "nothing-to-do"
             return Outcome(OutcomeStatus.REJECTED, reason, f"door {command.target}: {reason}")
+        if step.act is not None and (why := self._cannot(command.target, step.act)) is not None:
+            return why
         return Outcome(OutcomeStatus.DONE, detail="the door is so already")
 
     def views(self) -> tuple[DoorView, ...]:
@@ -172,17 +174,25 @@ class DoorService:
         act = step.act
         if decision is not None and decision.joined and self._asks(door, cause.message):
             act = "unlock"  # a terminal that asked is answered, whatever is on its way already
-        if act is not None and act in self._wirings[door].acts and len(self._acting[door]) < ACTS_MOST:
+        if act is not None and self._cannot(door, act) is None:
             task = self._begin(door, act, step, changes, cause)
         else:
             if changes.events or changes.states:
                 self._record(changes)
-            if act is not None and act != "refuse":
-                log.error("door %s: its lock has no command for %s", door, act)
-                self._ended(door, act, Outcome(OutcomeStatus.REJECTED, "no-command"), cause.at)
+            if step.act is not None and step.act != "refuse" and (why := self._cannot(door, step.act)) is not None:
+                log.error("%s", why.detail)
+                self._ended(door, step.act, why, cause.at)
         for condition in step.conditions:
             self._condition(condition, cause.at)
         return task
+
+    def _cannot(self, door: str, act: Act) -> Outcome | None:
+        """Why an act is not begun, None if it may be. What `ACTS_MOST` bounds are answers; a release is never held up by them."""
+        if act not in self._wirings[door].acts:
+            return Outcome(OutcomeStatus.REJECTED, "unknown-command", f"door {door}: its lock has no command for {act}")
+        if act != "release" and len(self._acting[door]) >= ACTS_MOST:
+            return Outcome(OutcomeStatus.REJECTED, "busy", f"door {door}: {ACTS_MOST} acts are under way")
+        return None
 
     def _asks(self, door: str, message: Decoded | None) -> bool:
         """Whether the message waits for an answer of its own: the lock's unlock repeats something of it (a serial)."""
