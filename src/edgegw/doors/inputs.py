@@ -3,8 +3,9 @@
 Owns: which reading is a card, a contact, a button, a fire input, a tamper contact; what counts as a press.
 Must not know: what follows from a step (service).
 
-Stale readings (retained, or of a device that stopped answering) never open anything. An exit button opens on a change that was
-seen: the first reading after a start, a lost link or a silence only tells how the button stands (promise 8).
+Stale readings (retained, or of a device that stopped answering) never open anything, and null says nothing: no contact is closed
+and no fire is out by it. An exit button opens on a change that was seen: the first reading after a start, a lost link, a silence
+or a null only tells how the button stands (promise 8).
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -104,6 +105,8 @@ class Inputs:
 
     def _contact(self, door: str, point: PointWiring) -> Use:
         def told(reading: Reading, decoded: Decoded, at: Instant) -> None:
+            if reading.value is None:
+                return
             fresh = reading.quality is not STALE
             step = self._core.contact(door, at, is_open=same(reading.value, point.equals), fresh=fresh)
             self._follow(door, step, at, decoded)
@@ -114,7 +117,7 @@ class Inputs:
         momentary = isinstance(point.equals, str)  # ``single_push``: a word, not a state; each one is a press
 
         def told(reading: Reading, decoded: Decoded, at: Instant) -> None:
-            if reading.quality is STALE:
+            if reading.quality is STALE or reading.value is None:
                 self._pressed.pop(door, None)
                 return
             now = same(reading.value, point.equals)
@@ -127,6 +130,8 @@ class Inputs:
 
     def _fire(self, door: str, point: PointWiring) -> Use:
         def told(reading: Reading, decoded: Decoded, at: Instant) -> None:
+            if reading.value is None:
+                return
             fresh = reading.quality is not STALE
             step = self._core.fire(door, at, active=same(reading.value, point.equals), fresh=fresh)
             self._follow(door, step, at, decoded)
@@ -135,7 +140,7 @@ class Inputs:
 
     def _tamper(self, door: str, reader: str, point: PointWiring) -> Use:
         def told(reading: Reading, decoded: Decoded, at: Instant) -> None:
-            if reading.quality is not STALE:
+            if reading.quality is not STALE and reading.value is not None:
                 tamper = same(reading.value, point.equals)
                 self._follow(door, self._core.reader(door, reader, at, tamper=tamper), at, decoded)
 
