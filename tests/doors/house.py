@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
@@ -11,7 +11,7 @@ from edgegw.access.decision import DoorCondition
 from edgegw.doors.service import DoorService
 from edgegw.doors.wiring import ActWiring, DoorWiring, PointWiring, ReaderWiring
 from edgegw.model import NOTHING, Changes, Command, Issuer, Outcome, OutcomeStatus, Quality, Reading, Source
-from tests.access.site import KEY, Site, door
+from tests.access.site import CARD, KEY, Site, door
 from tests.commands.fakes import FakeListening, LoopClock, S
 
 DONE = Outcome(OutcomeStatus.DONE)
@@ -57,15 +57,8 @@ class FakeDesk:
         self.gate: asyncio.Event | None = None
         self.fault: Exception | None = None
 
-    async def submit(
-        self,
-        command: Command,
-        *,
-        alongside: Changes = NOTHING,
-        audit_wait_s: float | None = None,
-        on_store_failure: Literal["refuse", "act"] = "refuse",
-    ) -> Outcome:
-        self.handed.append(Handed(command, alongside, audit_wait_s, on_store_failure))
+    async def submit(self, command: Command, *, alongside: Changes = NOTHING, **how: Any) -> Outcome:
+        self.handed.append(Handed(command, alongside, how["audit_wait_s"], how["on_store_failure"]))
         if self.fault is not None:
             raise self.fault
         if self.gate is not None:
@@ -112,6 +105,14 @@ class House(Site):
         self.say("panel", open=False, button=False, fire=False)
         self.records.clear()
         self.conditions.clear()
+        return self
+
+    async def passed(self) -> "House":
+        """The same, and a card that may pass was shown and has gone to the desk."""
+        await self.settled()
+        self.person()
+        self.say("r1", card=CARD)
+        await until(lambda: self.desk.handed)
         return self
 
     def say(self, device: str, quality: Quality = Quality.FRESH, **values: Any) -> None:

@@ -21,10 +21,7 @@ REFUSED = OutcomeStatus.REJECTED
 @warped
 async def test_a_grant_goes_to_the_desk_with_its_record_and_not_without():
     """The desk commits what comes alongside before it sends: nothing is left to a later commit."""
-    house = await House().settled()
-    house.person()
-    house.say("r1", card=CARD)
-    await until(lambda: house.desk.handed)
+    house = await House().passed()
     (handed,) = house.desk.handed
     command, (event,) = handed.command, handed.alongside.events
     assert event.type == "edgegw.access.granted"
@@ -39,10 +36,7 @@ async def test_a_grant_goes_to_the_desk_with_its_record_and_not_without():
 
 @warped
 async def test_a_door_that_must_not_open_unrecorded_says_so():
-    house = await House(structs.replace(WIRING, act_unrecorded=False)).settled()
-    house.person()
-    house.say("r1", card=CARD)
-    await until(lambda: house.desk.handed)
+    house = await House(structs.replace(WIRING, act_unrecorded=False)).passed()
     assert house.desk.handed[0].on_store_failure == "refuse"
 
 
@@ -243,10 +237,7 @@ async def test_a_fire_is_not_held_up_by_answers_under_way():
 @warped
 async def test_a_release_over_a_running_pulse_is_said_again_after_it():
     """The board times the pulse and would end the release with it."""
-    house = await House().settled()
-    house.person()
-    house.say("r1", card=CARD)
-    await until(lambda: house.desk.handed)
+    house = await House().passed()
     await asyncio.sleep(0.1)
     house.say("panel", fire=True)
     await until(lambda: len(house.desk.handed) == 3, 20)

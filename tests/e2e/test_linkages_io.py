@@ -63,6 +63,16 @@ def linked_site(gate: Gate) -> None:
     }
 
 
+def leaking(gate: Gate, *, stuck: bool = False) -> Valve:
+    """Everything runs, and a leak was told."""
+    linked_site(gate)
+    gate.start()
+    port = gate.plant.ports["broker"]
+    valve = Valve(port, "valve-1", stuck=stuck)
+    send(port, LEAK, WET)
+    return valve
+
+
 def in_any_order(writes: list[dict[str, int]]) -> list[dict[str, int]]:
     return sorted(writes, key=lambda write: (write["address"], write["value"]))
 
@@ -91,11 +101,8 @@ def reported(gate: Gate, device: str, point: str, value: object) -> bool:
 
 def test_a_leak_closes_the_valve_and_starts_the_pump_once(gate: Gate) -> None:
     """Also when it is told again, and when the gateway is killed and started while it goes on."""
-    linked_site(gate)
-    gate.start()
+    valve = leaking(gate)
     port = gate.plant.ports["broker"]
-    valve = Valve(port, "valve-1")
-    send(port, LEAK, WET)
     (ended,) = runs(gate, "completed")
     (started,) = runs(gate, "started")
     assert started["run_id"] == ended["run_id"]
@@ -121,11 +128,7 @@ def test_a_leak_closes_the_valve_and_starts_the_pump_once(gate: Gate) -> None:
 
 def test_each_action_has_its_own_outcome(gate: Gate) -> None:
     """A valve that does not move holds up nothing else."""
-    linked_site(gate)
-    gate.start()
-    port = gate.plant.ports["broker"]
-    valve = Valve(port, "valve-1", stuck=True)
-    send(port, LEAK, WET)
+    valve = leaking(gate, stuck=True)
     (ended,) = runs(gate, "completed")
     assert outcomes(ended) == {("valve-1", "close"): ("unknown", "not-confirmed"), ("relays", "on5"): ("done", "")}
     assert ended["done"] is False
@@ -136,11 +139,7 @@ def test_each_action_has_its_own_outcome(gate: Gate) -> None:
 
 
 def test_a_crash_in_the_middle_of_a_run_is_told_and_nothing_is_sent_again(gate: Gate) -> None:
-    linked_site(gate)
-    gate.start()
-    port = gate.plant.ports["broker"]
-    valve = Valve(port, "valve-1", stuck=True)
-    send(port, LEAK, WET)
+    valve = leaking(gate, stuck=True)
     eventually("the valve and the pump to be told", lambda: valve.told() and gate.moved())
     gate.plant.kill("gateway")
     valve.stuck = False
@@ -149,7 +148,7 @@ def test_a_crash_in_the_middle_of_a_run_is_told_and_nothing_is_sent_again(gate: 
     (started,) = runs(gate, "started")
     assert ended["run_id"] == started["run_id"]
     assert outcomes(ended) == {("valve-1", "close"): ("unknown", "restart"), ("relays", "on5"): ("unknown", "restart")}
-    send(port, LEAK, WET.replace("80", "79"))
+    send(gate.plant.ports["broker"], LEAK, WET.replace("80", "79"))
     eventually("the leak to be heard again", lambda: reported(gate, "leak-1", "battery", 79))
     assert (valve.told(), gate.moved()) == (["OFF"], [PUMP])
     runs(gate, "started")
