@@ -147,3 +147,11 @@ def test_an_unlock_queued_while_the_gateway_is_down_is_never_delivered(gate: Gat
     eventually("the outcome", lambda: gate.records("edgegw.command.completed"))
     assert len(gate.records("edgegw.command")) == 2
     assert gate.records("edgegw.access") == []
+    gate.plant.kill("gateway")
+    heir = Party(port, TOPIC, client_id=CLIENT_ID, keeps_s=3600)
+    platform.send(b"now")
+    eventually("what was sent now", lambda: heir.heard)
+    assert [said.payload for said in heir.heard] == [b"now"], (
+        "the gateway's first connection ended that session for good"
+    )
+    heir.leave()
