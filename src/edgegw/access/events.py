@@ -54,7 +54,7 @@ class AccessData(Struct, frozen=True, kw_only=True):
         reader: device id. direction: ``in`` or ``out``.
         issuer: of an operator's or a linkage's act.
         duress: present and true if the holder signalled a threat; never shown at the door.
-        joined: present and true if an unlock was on its way already; nothing more was sent than the answer to a terminal that asked.
+        joined: present and true if an unlock was on its way already; no more was sent than the answer to a terminal that asked.
         clock_unsynced: present and true if the wall clock was not to be believed.
         details: further evidence.
     """
