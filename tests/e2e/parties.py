@@ -4,6 +4,7 @@ Owns: their MQTT clients, and what they heard, in order. Must not know: the gate
 """
 
 import json
+import socket
 import threading
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -48,6 +49,7 @@ class Party:
         ready = threading.Event()
         self._client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=client_id, protocol=mqtt.MQTTv5)
         self._client.on_message = self._message
+        self._client.on_socket_open = lambda _c, _d, sock: sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._client.on_subscribe = lambda *_: ready.set()
         filters = [(topic, SubscribeOptions(qos=1, retainAsPublished=True)) for topic in topics]
         self._client.on_connect = lambda *_: self._client.subscribe(filters) if filters else ready.set()

@@ -103,13 +103,13 @@ def test_an_id_acts_once_also_after_a_crash(gate: Gate) -> None:
 def test_the_command_line_commands(gate: Gate) -> None:
     gate.door_site()
     gate.start("command:relays:*", "door:gate:unlock")
-    code, answer = edgegw(gate, "device", "send", "relays", "pulse3", "seconds=0.5")
+    code, answer = edgegw(gate, "device", "send", "relays", "pulse3", "seconds=3")
     assert (code, answer["status"], answer["values"]) == (0, "done", {"relay3": True})
     code, answer = edgegw(gate, "door", "unlock", "gate")
     assert (code, answer["status"]) == (0, "done")
     code, answer = edgegw(gate, "door", "release", "gate")
     assert (code, answer["status"], answer["reason"]) == (2, "rejected", "forbidden")
-    assert gate.moved() == [{"unit": 1, "function": 5, "address": 0x0202, "value": 5}, PULSE_1]
+    assert gate.moved() == [{"unit": 1, "function": 5, "address": 0x0202, "value": 30}, PULSE_1]
     (granted,) = eventually("the decision", lambda: gate.records("edgegw.access.granted"))
     assert (granted["data"]["reason"], granted["data"]["issuer"]) == ("operator", "test")
     assert {event["data"]["target"] for event in completed(gate, 3)} == {"relays", "gate"}
