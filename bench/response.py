@@ -252,11 +252,12 @@ def measure(row: str, count: int) -> tuple[list[float], list[float], list[str], 
     commands: list[float] = []
     faults: list[str] = []
     with plant(troubles, count) as (house, api, token, path, _):
+        limits = bounds(path)
         other = threading.Thread(target=_commands, args=(api, token, count, commands, faults))
         other.start()
         _passes(house, count, DOORS if "disk" in troubles else 1, doors, faults)
         other.join()
-        return doors, commands, faults, bounds(path)
+        return doors, commands, faults, limits
 
 
 def _part(values: list[float], share: float) -> float:
@@ -287,6 +288,7 @@ def run(*, quick: bool = False) -> list[Figure]:
             if path == "command":
                 longest[row] = max(took)
             figures.append(at_most(f"response.{path}.{row}", max(took), min(bound, target), "s", **told))
+            print(json.dumps(figures[-1]), file=sys.stderr, flush=True)  # a row takes minutes: told as it is known
             if row == "quiet":
                 figures.append(at_most(f"response.{path}.quiet_p99", _part(took, 0.99), QUIET_P99_S, "s"))
     added = (longest["two-dead-units"] - longest["quiet"]) / 2
