@@ -8,14 +8,14 @@ takes 0.1 to 0.4 s to import, is loaded by `run` in a thread: the kernel keeps e
 """
 
 import asyncio
-import importlib
 import socket
 import ssl
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from msgspec import Struct
 
 from edgegw.errors import ConfigError
+from edgegw.lateload import load
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -52,7 +52,7 @@ class Limits(Struct, frozen=True, kw_only=True):
 
 
 class HttpServer:
-    """Make it, `bind`, then `run` in a task. Subclasses say `application`, and `load` what that needs.
+    """Make it, `bind`, then `run` in a task. Subclasses say `application`, and which modules it `needs` beside aiohttp.web.
 
     Args:
         what: for error messages and reasons: ``control``, ``api``.
@@ -60,6 +60,9 @@ class HttpServer:
         port: 0 for any free one; see `address`.
         tls: for HTTPS.
     """
+
+    needs: ClassVar[tuple[str, ...]] = ()
+    """What else is slow to import."""
 
     def __init__(self, what: str, host: str, port: int, *, limits: Limits, tls: ssl.SSLContext | None = None) -> None:
         self._what = what
@@ -120,17 +123,13 @@ class HttpServer:
         if sock is None:
             raise RuntimeError("bind first")
         try:
-            await asyncio.to_thread(self.load)
+            await load("aiohttp.web", *self.needs)
             await self._serve(sock)
         finally:
             self.serving.clear()
             sock.close()
 
     # --- for subclasses -----------------------------------------------------------------------------------------------
-
-    def load(self) -> None:
-        """Import what is slow to import; runs in a thread."""
-        importlib.import_module("aiohttp.web")
 
     def application(self) -> "web.Application":
         """The routes; called once, when aiohttp.web is loaded."""
@@ -143,7 +142,7 @@ class HttpServer:
     # --- inside -------------------------------------------------------------------------------------------------------
 
     async def _serve(self, sock: socket.socket) -> None:
-        from aiohttp import web  # noqa: PLC0415  # already loaded by `load`
+        from aiohttp import web  # noqa: PLC0415  # already loaded by `run`
 
         limits = self._limits
         runner = web.AppRunner(

@@ -110,7 +110,7 @@ class ApiServer(HttpServer):
 
     def application(self) -> "web.Application":
         """See `HttpServer.application`."""
-        from aiohttp import web  # noqa: PLC0415  # already loaded by `load`
+        from aiohttp import web  # noqa: PLC0415  # already loaded by `run`
 
         @web.middleware
         async def unrouted(request: web.Request, handler: Any) -> web.StreamResponse:  # noqa: ANN401 - aiohttp's

@@ -4,7 +4,6 @@ Owns: their routes and status codes. Must not know: what is measured or how heal
 Nothing here acts; there is no login because there is nothing to do.
 """
 
-import importlib
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
@@ -35,6 +34,8 @@ class ControlServer(HttpServer):
         ready: judges ``/readyz``.
     """
 
+    needs = ("prometheus_client.exposition",)
+
     def __init__(
         self,
         host: str,
@@ -49,14 +50,9 @@ class ControlServer(HttpServer):
         self._live = live
         self._ready = ready
 
-    def load(self) -> None:
-        """See `HttpServer.load`."""
-        super().load()
-        importlib.import_module("prometheus_client.exposition")
-
     def application(self) -> "web.Application":
         """See `HttpServer.application`."""
-        from aiohttp import web  # noqa: PLC0415  # already loaded by `load`
+        from aiohttp import web  # noqa: PLC0415  # already loaded by `run`
 
         async def index(_: web.Request) -> web.Response:
             return web.Response(text=_INDEX, content_type="text/html", headers=HEADERS)

@@ -8,7 +8,6 @@ or holds something wrong, changes nothing. What was staged is resumed, also afte
 """
 
 import asyncio
-import importlib
 import logging
 import random as _random
 import ssl
@@ -26,6 +25,7 @@ from edgegw.access.importing import CREDENTIALS_MOST
 from edgegw.clock import Clock
 from edgegw.doors.keeper import Change, Keeper
 from edgegw.errors import CommandError, DecodeError, DeliveryError, StoreError
+from edgegw.lateload import load
 
 if TYPE_CHECKING:
     import aiohttp
@@ -177,7 +177,7 @@ class AccessSync:
                 what was staged before stays, but after ``moved-on``, or where pages never end.
             StoreError: as the store. CommandError: ``no-access-key``.
         """
-        await asyncio.to_thread(importlib.import_module, "aiohttp")  # 0.1 s and more; the loop goes on meanwhile
+        await load("aiohttp")  # 0.1 s and more
         import aiohttp  # noqa: PLC0415  # there by now
 
         timeout = aiohttp.ClientTimeout(total=self._timeout_s)

@@ -4,7 +4,6 @@ Owns: the request, its limits, the optional list of rejected ids in the answer. 
 """
 
 import asyncio
-import importlib
 import logging
 import ssl
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from edgegw.lateload import load
 from edgegw.model import Lane, Record
 from edgegw.upstream.cloudevents import BATCH_TYPE, Envelope
 from edgegw.upstream.outcome import Accepted, Outcome, Refused, Retry, of_status
@@ -68,7 +68,7 @@ class HttpSender:
 
     async def run(self) -> None:
         """Hold the connection pool until cancelled."""
-        await asyncio.to_thread(importlib.import_module, "aiohttp")  # 0.1 s and more; the loop goes on meanwhile
+        await load("aiohttp")  # 0.1 s and more
         import aiohttp  # noqa: PLC0415  # there by now
 
         connector = aiohttp.TCPConnector(ssl=self._tls or True, limit_per_host=len(Lane), keepalive_timeout=30.0)
