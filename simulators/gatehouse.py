@@ -13,6 +13,8 @@ The first line on stdout says where everything is. Then every line on stdin is a
 - ``input`` {channel, on}: a dry contact at the input module.  ``fault`` {unit, kind, seconds, times}: a bus unit misbehaves.
 - ``unplug`` / ``plug`` {what: ``bus``, ``module`` or a reader's number}: the line goes, or comes back.
 - ``writes``: every write that reached a device: {"at", "unit", "function", "address", "value"}; ``panel``: those of the module.
+- ``asked``: the same of every write request that reached a board, carried out or not (silent, refused).
+- ``kill`` {pid}: a process ends (SIGKILL) with the next write that is carried out, before the answer to it is on the line.
 - ``relays`` {unit}: which relays have pulled.  ``bus``: the line's counters.
 
 All times are seconds of the machine's monotonic clock, so whoever asks can compare them with its own.
@@ -21,6 +23,7 @@ All times are seconds of the machine's monotonic clock, so whoever asks can comp
 import argparse
 import asyncio
 import json
+import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Mapping
@@ -30,7 +33,7 @@ from typing import Any
 from simulators.devices import Adam6060, Sdm120, WaveshareRelay
 from simulators.modbus import RtuBus, TcpServer
 from simulators.serial_devices import Rdm6300, rdm6300_frame
-from simulators.slave import Fault, Slave
+from simulators.slave import Answer, Fault, Slave
 
 WRITES_MOST = 100_000
 """Writes remembered: more than any run of tests or benchmarks makes."""
@@ -40,20 +43,33 @@ WRITE_FUNCTIONS = frozenset({5, 6, 15, 16})
 
 
 class Witness:
-    """What reached a device and what it answered, with times."""
+    """What reached a device and what it answered, with times. `kill`: the process that ends with the next write."""
 
     def __init__(self) -> None:
         self.writes: list[dict[str, Any]] = []
+        self.asked: list[dict[str, Any]] = []
+        self.kill: int | None = None
         self.confirmed: dict[tuple[int, int], float] = {}
         self.changed = asyncio.Event()
 
     def wrote(self, unit: int, request: bytes) -> None:
         """A write request (PDU) was carried out."""
-        if len(self.writes) < WRITES_MOST:
-            at = asyncio.get_running_loop().time()
-            address, value = int.from_bytes(request[1:3], "big"), int.from_bytes(request[3:5], "big")
-            self.writes.append({"at": at, "unit": unit, "function": request[0], "address": address, "value": value})
+        if self.kill is not None:
+            os.kill(self.kill, signal.SIGKILL)
+            self.kill = None
+        _note(self.writes, unit, request)
         self.changed.set()
+
+    def wanted(self, unit: int, request: bytes) -> None:
+        """A write request (PDU) reached a device, whatever it makes of it."""
+        _note(self.asked, unit, request)
+
+
+def _note(log: list[dict[str, Any]], unit: int, request: bytes) -> None:
+    if len(log) < WRITES_MOST:
+        at = asyncio.get_running_loop().time()
+        address, value = int.from_bytes(request[1:3], "big"), int.from_bytes(request[3:5], "big")
+        log.append({"at": at, "unit": unit, "function": request[0], "address": address, "value": value})
 
 
 class Witnessed:
@@ -62,6 +78,13 @@ class Witnessed:
     witness: Witness
     asked_from = 0
     """First coil of the last read."""
+
+    def answer(self, request: bytes) -> Answer | None:
+        """Answer or not, and note that a write was asked for."""
+        if request[0] in WRITE_FUNCTIONS:
+            self.witness.wanted(self.unit, request)  # type: ignore[attr-defined]  # the device class follows in the MRO
+        answer: Answer | None = super().answer(request)  # type: ignore[misc]  # as above
+        return answer
 
     def pdu(self, request: bytes) -> bytes:
         """Answer, and note a write that was carried out."""
@@ -130,6 +153,8 @@ class Gatehouse:
             "unplug": self._unplug,
             "plug": self._plug,
             "writes": self._writes,
+            "asked": self._asked,
+            "kill": self._kill,
             "panel": self._panel_writes,
             "relays": self._relays,
             "bus": self._bus,
@@ -223,6 +248,13 @@ class Gatehouse:
 
     async def _writes(self, _: dict[str, Any]) -> list[dict[str, Any]]:
         return self.witness.writes
+
+    async def _asked(self, _: dict[str, Any]) -> list[dict[str, Any]]:
+        return self.witness.asked
+
+    async def _kill(self, asked: dict[str, Any]) -> dict[str, bool]:
+        self.witness.kill = asked["pid"]
+        return {"ok": True}
 
     async def _panel_writes(self, _: dict[str, Any]) -> list[dict[str, Any]]:
         return self.panel_witness.writes
