@@ -36,27 +36,6 @@ def test_a_card_opens_and_a_revoked_card_does_not(gate: Gate, record_property: C
     assert str(CARD) not in gate.plant.log("gateway")
 
 
-def test_an_unknown_card_is_refused_and_recorded(gate: Gate) -> None:
-    gate.door_site()
-    gate.start()
-    gate.do("tap", card=CARD)
-    (event,) = eventually("the refusal", lambda: gate.records("edgegw.access.denied"))
-    assert event["data"]["reason"] == "unknown-credential"
-    assert event["data"]["credential"] == "…4356"
-    assert gate.moved() == []
-
-
-def test_the_exit_button_opens_for_one_pulse(gate: Gate) -> None:
-    gate.door_site()
-    gate.start()
-    gate.do("input", channel=1, on=True)
-    (event,) = eventually("the grant", lambda: gate.records("edgegw.access.granted"))
-    assert event["data"]["reason"] == "exit-button"
-    (done,) = eventually("the outcome", lambda: gate.records("edgegw.command.completed"))
-    assert done["data"]["status"] == "done"
-    assert gate.moved() == [PULSE_1S]
-
-
 def test_a_fire_releases_with_the_uplink_down_and_stays_released(gate: Gate) -> None:
     gate.door_site()
     gate.start()
