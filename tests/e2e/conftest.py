@@ -44,3 +44,13 @@ def gate(plant: Plant) -> Iterator[Gate]:
         yield made
     finally:
         made.stop()
+
+
+@pytest.fixture
+def lobby(plant: Plant) -> Iterator[Gate]:
+    """The same with two readers."""
+    made = Gate(plant, readers=2)
+    try:
+        yield made
+    finally:
+        made.stop()

@@ -94,7 +94,10 @@ class Gate:
         self.process.wait(10)
 
     def door_site(self, **door: Any) -> None:
-        """One door: reader 0, relay board unit 1 channel 0, contact on input 0, exit button on input 1, fire on input 2."""
+        """One door: reader 0, relay board unit 1 channel 0, contact on input 0, exit button on input 1, fire on input 2.
+
+        Where there are two readers, the other is the device ``second``.
+        """
         tree = self.plant.tree
         tree["links"] |= {
             "bus": {"kind": "modbus-rtu", "port": self.places["bus"], "baud": 9600},
@@ -126,11 +129,24 @@ class Gate:
                 **door,
             }
         }
+        for port in self.places["readers"][1:2]:
+            tree["links"]["second"] = {"kind": "serial", "port": port, "baud": 9600}
+            tree["devices"]["second"] = {"link": "second", "profile": "generic/rdm6300"}
         tree["access"] = {
             "key": {"file": str(self.key)},
             "rights": {"residents": {"groups": ["residents"], "doors": ["gate"]}},
         }
         tree["api"] = {"enabled": True, "port": self.api_port, "rate": 100, "burst": 100}
+
+    def second_door(self, name: str, **door: Any) -> None:
+        """Another door: the reader ``second``, relay board unit 1 channel 1; residents may pass it, too."""
+        tree = self.plant.tree
+        tree["doors"][name] = {
+            "readers": [{"device": "second", "point": "card"}],
+            "lock": {"device": "relays", "unlock": {"command": "pulse2"}},
+            **door,
+        }
+        tree["access"]["rights"]["residents"]["doors"].append(name)
 
     def settled(self) -> None:
         """The gateway hears the panel, so a change of an input is a change that is seen, and every unit on the bus."""
@@ -142,7 +158,9 @@ class Gate:
         folder = self.plant.folder / "profiles"
         made = folder / "quick" / f"{Path(profile).name}.yaml"
         made.parent.mkdir(parents=True, exist_ok=True)
-        made.write_text((ROOT / f"device_profiles/{profile}.yaml").read_text().replace("inputs: 500ms", "inputs: 100ms"))
+        made.write_text(
+            (ROOT / f"device_profiles/{profile}.yaml").read_text().replace("inputs: 500ms", "inputs: 100ms")
+        )
         self.plant.tree["profiles"].append(str(folder))
         return f"quick/{made.stem}"
 

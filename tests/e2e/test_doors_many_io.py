@@ -1,12 +1,9 @@
 """Doors that depend on one another, on the time and on who is inside, end to end."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
 from tests.e2e.gate import Gate
-from tests.e2e.plant import Plant, eventually
+from tests.e2e.plant import eventually
 
 VISITOR = 8844357
 PULSE = {"unit": 1, "function": 5, "address": 0x0200, "value": 5}
@@ -15,21 +12,9 @@ OVER_S = 0.5 + 2.0 + 0.1
 """A pulse, its grace, and a bit: from then on a closed door is known not to be about to open."""
 
 
-@pytest.fixture
-def lobby(plant: Plant) -> Iterator[Gate]:
-    """Two readers, each on its line: ``reader`` and ``second``."""
-    made = Gate(plant, readers=2)
-    made.door_site(pulse="500ms", held_open="60s")
-    plant.tree["links"]["second"] = {"kind": "serial", "port": made.places["readers"][1], "baud": 9600}
-    plant.tree["devices"]["second"] = {"link": "second", "profile": "generic/rdm6300"}
-    try:
-        yield made
-    finally:
-        made.stop()
-
-
 def test_an_interlock_and_a_closed_schedule(lobby: Gate) -> None:
     gate, tree = lobby, lobby.plant.tree
+    gate.door_site(pulse="500ms", held_open="60s")
     outer = tree["doors"]["gate"]
     outer["interlock"] = ["inner"]
     lock = {"device": "relays", "unlock": {"command": "pulse2"}}
@@ -73,9 +58,10 @@ def test_an_interlock_and_a_closed_schedule(lobby: Gate) -> None:
 
 
 def test_anti_passback_needs_the_way_out(lobby: Gate) -> None:
-    gate, door = lobby, lobby.plant.tree["doors"]["gate"]
+    gate = lobby
+    gate.door_site(pulse="500ms", anti_passback={"mode": "hard", "area": "garage"})
+    door = gate.plant.tree["doors"]["gate"]
     door["readers"].append({"device": "second", "point": "card", "direction": "out"})
-    door["anti_passback"] = {"mode": "hard", "area": "garage"}
     del door["contact"]
     gate.start()
     gate.give()
