@@ -76,8 +76,8 @@ class Witnessed:
     """A slave whose writes are noted; mixed in before the device's class."""
 
     witness: Witness
-    asked_from = 0
-    """First coil of the last read."""
+    read_back: int | None = None
+    """The coil that was asked for by itself in the last read, as a read-back is; None after a poll of several."""
 
     def answer(self, request: bytes) -> Answer | None:
         """Answer or not, and note that a write was asked for."""
@@ -90,7 +90,8 @@ class Witnessed:
         """Answer, and note a write that was carried out."""
         answer: bytes = super().pdu(request)  # type: ignore[misc]  # the device class follows in the MRO
         if request[0] == READ_COILS:
-            self.asked_from = int.from_bytes(request[1:3], "big")
+            alone = int.from_bytes(request[3:5], "big") == 1
+            self.read_back = int.from_bytes(request[1:3], "big") if alone else None
         if request[0] in WRITE_FUNCTIONS and not answer[0] & 0x80:
             self.witness.wrote(self.unit, request)  # type: ignore[attr-defined]  # as above
         return answer
@@ -105,7 +106,8 @@ class WitnessedPanel(Witnessed, Adam6060):
 
 
 class WitnessedBus(RtuBus):
-    """An RTU bus that notes when the answer to a coil read was wholly on the wire while a relay was on."""
+    """An RTU bus that notes when a read-back's answer was wholly on the wire with its relay on. A poll that happens to come
+    between write and read-back confirms nothing: the gateway's order is still under way."""
 
     witness: Witness
 
@@ -118,10 +120,9 @@ class WitnessedBus(RtuBus):
             until = send(data, instantly=instantly)
             board = self.units.by_unit.get(data[0])
             if len(data) >= 6 and data[1] == READ_COILS and isinstance(board, Witnessed):
-                for bit in range(8):
-                    if data[3] >> bit & 1:
-                        self.witness.confirmed[data[0], board.asked_from + bit] = until
-                self.witness.changed.set()
+                if board.read_back is not None and data[3] & 1:
+                    self.witness.confirmed[data[0], board.read_back] = until
+                    self.witness.changed.set()
             return until
 
         self.line.send = noted  # type: ignore[method-assign]  # observed from outside, the line itself unchanged
