@@ -106,7 +106,7 @@ class WitnessedPanel(Witnessed, Adam6060):
 
 
 class WitnessedBus(RtuBus):
-    """An RTU bus that notes when a read-back's answer was wholly on the wire with its relay on. A poll that happens to come
+    """An RTU bus that notes when a read-back's answer was wholly on the wire, its relay on. A poll that happens to come
     between write and read-back confirms nothing: the gateway's order is still under way."""
 
     witness: Witness
@@ -119,10 +119,10 @@ class WitnessedBus(RtuBus):
         def noted(data: bytes, *, instantly: bool = False) -> float:
             until = send(data, instantly=instantly)
             board = self.units.by_unit.get(data[0])
-            if len(data) >= 6 and data[1] == READ_COILS and isinstance(board, Witnessed):
-                if board.read_back is not None and data[3] & 1:
-                    self.witness.confirmed[data[0], board.read_back] = until
-                    self.witness.changed.set()
+            coil = board.read_back if isinstance(board, Witnessed) and data[1] == READ_COILS else None
+            if coil is not None and len(data) >= 6 and data[3] & 1:
+                self.witness.confirmed[data[0], coil] = until
+                self.witness.changed.set()
             return until
 
         self.line.send = noted  # type: ignore[method-assign]  # observed from outside, the line itself unchanged
