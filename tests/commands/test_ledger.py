@@ -271,6 +271,13 @@ class Life(RuleBasedStateMachine):
         self.clock.set_wall(request.expires_ns - S)
         self.send(request, lost=False, ends=True)
 
+    @rule(request=requests)
+    def killed_in_the_middle(self, request: Request) -> None:
+        """Sent, killed before its outcome, and asked for again at once."""
+        self.send(request, lost=False, ends=False)
+        self.start()
+        self.send(request, lost=False, ends=True)
+
     @invariant()
     def bounded(self) -> None:
         if hasattr(self, "ledger"):
