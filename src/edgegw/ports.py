@@ -25,6 +25,7 @@ from edgegw.model import (
     StateChange,
 )
 from edgegw.profiles.encode import Outgoing
+from edgegw.service.ticket import TicketUpdate, TroubleView
 
 AckFn = Callable[[int], None]
 """Called once, on the event loop, with the token of a message whose records are committed."""
@@ -223,4 +224,31 @@ class CommandDesk(Protocol):
             audit_wait_s: how long the admission's commit is waited for.
             on_store_failure: what happens when it takes longer: nothing is sent, or it is sent and recorded later.
         """
+        ...
+
+
+class TicketInbox(Protocol):
+    """Where ticket states from outside are handed in (implemented by app; upstreams and the API bring them)."""
+
+    async def answered(self, upstream: str, updates: Sequence[TicketUpdate], *, cursor: str | None = None) -> int:
+        """Take what a ticket system said, in its order.
+
+        Args:
+            upstream: who says it: the upstream's name, or ``api``.
+            cursor: of a poll: where the next one goes on; committed with the updates.
+
+        Returns:
+            how many named a trouble that is known; the others are counted and otherwise passed over. Committed when it returns.
+
+        Raises:
+            StoreError: nothing was taken; offer it again.
+        """
+        ...
+
+    def cursor(self, upstream: str) -> str:
+        """Where this upstream's poll goes on; empty at first."""
+        ...
+
+    def open_tickets(self) -> Sequence[TroubleView]:
+        """Troubles whose ticket is live, or resolved and not yet closed."""
         ...

@@ -1,7 +1,8 @@
 import pytest
 
 from edgegw.config.plan import RuleError, merge_report, override
-from edgegw.config.schema import AlarmOverride, MqttLink, MqttUpstream
+from edgegw.config.schema import AlarmOverride, MqttLink
+from edgegw.config.upstream import MqttUpstream
 from edgegw.profiles.schema import AlarmRule, Report
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from edgegw.app.secrets import reveal, tls_context
 from edgegw.clock import Clock
 from edgegw.config.plan import DevicePlan, SitePlan
-from edgegw.config.schema import HttpUpstream
+from edgegw.config.upstream import HttpUpstream
 from edgegw.model import Lane, Record
 from edgegw.ports import Outbox
 from edgegw.profiles.decode import Decoder, compile_profile

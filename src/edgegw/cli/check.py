@@ -17,7 +17,8 @@ from edgegw.errors import ConfigError
 
 if TYPE_CHECKING:  # pydantic and the profiles are imported when the command runs
     from edgegw.config.plan import LinkPlan, SitePlan
-    from edgegw.config.schema import Link, Upstream
+    from edgegw.config.schema import Link
+    from edgegw.config.upstream import Upstream
 
 BUSY = 0.8
 """Share of a line's time in polls above which `check` warns: retries, probes and commands need the rest."""

@@ -17,8 +17,9 @@ from edgegw.config.check_parts import PartChecks, client_id
 from edgegw.config.findings import Findings
 from edgegw.config.loader import LoadedSite, site_error
 from edgegw.config.plan import DevicePlan, LinkPlan, SitePlan, StorePlan
-from edgegw.config.schema import HttpUpstream, Link, MqttLink, MqttUpstream, Site, Upstream
+from edgegw.config.schema import Link, MqttLink, Site
 from edgegw.config.tls import Tls
+from edgegw.config.upstream import HttpUpstream, MqttUpstream, Upstream
 from edgegw.profiles.schema import Profile
 from edgegw.yamlpos import render
 

@@ -11,17 +11,15 @@ from edgegw.config.check_net import Files, NetChecks, is_loopback, plain_host, t
 from edgegw.config.findings import Findings, Loc
 from edgegw.config.schema import (
     Gateway,
-    HttpUpstream,
     Link,
     ModbusRtuLink,
     ModbusRtuTcpLink,
     ModbusTcpLink,
     MqttLink,
-    MqttUpstream,
     SerialLink,
     Site,
-    Upstream,
 )
+from edgegw.config.upstream import HttpUpstream, MqttUpstream, Upstream
 from edgegw.model import Lane
 
 COMMON_BAUDS = frozenset(

@@ -15,7 +15,8 @@ from msgspec import Struct
 from pydantic import ValidationError
 
 from edgegw.config.acting import Access, Api, Commands, Door, Linkage, Targets
-from edgegw.config.schema import AlarmOverride, Control, Device, Gateway, Link, Upstream
+from edgegw.config.schema import AlarmOverride, Control, Device, Gateway, Link
+from edgegw.config.upstream import Upstream
 from edgegw.errors import ProfileError
 from edgegw.profiles.schema import AlarmRule, Condition, Profile, Report
 from edgegw.rules.condition import compile_condition, same

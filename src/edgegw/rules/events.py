@@ -62,6 +62,7 @@ class AlarmData(Struct, frozen=True, kw_only=True):
             at both ends, else absent.
         reason: why it was cleared: ``recovered`` or ``rule-removed``.
         recovery: what was seen when the condition went.
+        ticket: an encoded `service.ticket.Ticket`; the rules know nothing of it, `service.sensing` puts it in.
     """
 
     dedup_key: str
@@ -81,6 +82,7 @@ class AlarmData(Struct, frozen=True, kw_only=True):
     duration_s: float | UnsetType = UNSET
     reason: str | UnsetType = UNSET
     recovery: Raw | UnsetType = UNSET
+    ticket: Raw | UnsetType = UNSET
 
 
 class PresenceData(Struct, frozen=True, kw_only=True):
