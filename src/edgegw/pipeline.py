@@ -27,6 +27,7 @@ from typing import Protocol
 from edgegw.access.blot import blotted, withheld
 from edgegw.clock import Clock
 from edgegw.errors import DecodeError, StoreError
+from edgegw.hearing import Hearing
 from edgegw.model import (
     Changes,
     DeadLetter,
@@ -68,9 +69,6 @@ RAW_LIMIT = 64 * 1024
 
 URGENT_MOST = 50_000
 """Messages beyond `PENDING_LIMIT` of which an urgent device's alarms are still kept: days of a stuck disk, some 20 MB."""
-
-ALARM_PREFIX = "edgegw.alarm."
-"""Types of the events that `listen_alarms` tells of."""
 
 
 class Decode(Protocol):
@@ -167,8 +165,7 @@ class Pipeline:
         self.store_full = False
         self.left_out = 0
         """Records of urgent devices left out while nothing could be stored: telemetry, beyond `URGENT_MOST` all."""
-        self._heard: dict[str, tuple[Heard, ...]] = {}
-        self._on_alarm: tuple[Callable[[Event], None], ...] = ()
+        self._hearing = Hearing()
 
     # --- the Sink -------------------------------------------------------------------------------------------------
 
@@ -195,16 +192,13 @@ class Pipeline:
             self._poison(device, raw, error, at)
         else:
             self.readings += len(decoded.readings)
-            if heard := self._heard.get(device):
-                for tell in heard:
-                    tell(device, decoded, at)
+            self._hearing.tell(device, decoded, at)
             if secret := self._secret.get(device):
                 decoded = blotted(decoded, secret)
             changes = self._rules.decoded(device, decoded, at)
             if changes.events:
                 self._open.events += changes.events
-                if self._on_alarm:
-                    self._tell_alarms(changes.events)
+                self._hearing.tell_alarms(changes.events)
             if changes.states:
                 self._keep(changes.states)
         batch = self._open
@@ -232,7 +226,7 @@ class Pipeline:
         if not changes.events and not changes.states:
             return
         self._open.events += changes.events
-        self._tell_alarms(changes.events)
+        self._hearing.tell_alarms(changes.events)
         self._keep(changes.states)
         self._open.messages += 1
         self._pending += 1
@@ -243,31 +237,26 @@ class Pipeline:
 
     def listen(self, device: str, heard: Heard) -> Callable[[], None]:
         """See `ports.Listening.listen`."""
-        self._heard[device] = (*self._heard.get(device, ()), heard)
-
-        def end() -> None:
-            left = tuple(one for one in self._heard.get(device, ()) if one is not heard)
-            if left:
-                self._heard[device] = left
-            else:
-                self._heard.pop(device, None)
-
-        return end
+        return self._hearing.listen(device, heard)
 
     def listen_alarms(self, changed: Callable[[Event], None]) -> Callable[[], None]:
         """See `ports.Listening.listen_alarms`."""
-        self._on_alarm = (*self._on_alarm, changed)
+        return self._hearing.listen_alarms(changed)
 
-        def end() -> None:
-            self._on_alarm = tuple(one for one in self._on_alarm if one is not changed)
+    async def record(self, changes: Changes) -> None:
+        """As `apply`; returns when it is committed."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-        return end
+        def committed(_token: int) -> None:
+            if not done.done():
+                done.set_result(None)
 
-    def _tell_alarms(self, events: tuple[Event, ...]) -> None:
-        for event in events:
-            if event.lane is Lane.ALARM and event.type.startswith(ALARM_PREFIX):
-                for tell in self._on_alarm:
-                    tell(event)
+        batch = self._open
+        self.apply(changes)
+        if not batch.messages:
+            return  # nothing to commit
+        batch.acks.append((committed, 0))
+        await done
 
     def offer_urgent(self, device: str, raw: Raw, at: Instant, ack: AckFn | None = None, token: int = 0) -> None:
         """As `offer`, for devices on which doors depend: taken also while `full`, then without their telemetry records."""

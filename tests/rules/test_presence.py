@@ -102,7 +102,7 @@ def test_link_down_stops_the_clock_and_raises_one_alarm(kit) -> None:
         box.read({"t": 1.0}, device=f"d{number}")
     box.wait(40)
     box.link(up=False)
-    box.wait(9)
+    box.wait(2)
     assert box.told() == []
     box.silent("d1")
     box.silent("d1")
@@ -130,7 +130,7 @@ def test_link_down_stops_the_clock_and_raises_one_alarm(kit) -> None:
 def test_a_short_break_of_a_link_is_no_alarm(kit) -> None:
     box = kit.Box(kit.device())
     box.link(up=False)
-    box.wait(9)
+    box.wait(2)
     box.link(up=True)
     box.wait(60)
     assert box.told() == []

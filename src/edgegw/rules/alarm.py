@@ -95,6 +95,11 @@ class Alarm:
         """Whether it is raised and not yet cleared."""
         return self._state.data is not None
 
+    @property
+    def data(self) -> AlarmData | None:
+        """What its last event said; None unless raised."""
+        return self._state.data
+
     def told_quality(self) -> object:
         """The quality of the value in the evidence told last; None if it is not raised or there is no value."""
         data = self._state.data

@@ -19,7 +19,7 @@ from edgegw.rules.alarm import Alarm, Evidence
 from edgegw.rules.alarm_state import AlarmSpec, AlarmState, AlarmView
 from edgegw.rules.alarm_state import decode_state as decode_alarm
 from edgegw.rules.device import Device, DeviceSpec
-from edgegw.rules.events import ALARM_KIND, PRESENCE_KIND, Draft, Location
+from edgegw.rules.events import ALARM_KIND, PRESENCE_KIND, AlarmData, Draft, Location
 from edgegw.rules.own import RESERVED_DEVICES, Link, OwnConditions
 from edgegw.rules.presence import ONLINE, PresenceView
 from edgegw.rules.presence import decode_state as decode_presence
@@ -43,7 +43,7 @@ class RuleEngine:
         subjects: what besides the gateway may have conditions reported (`condition`): ids of doors.
 
     Raises:
-        ConfigError: ``reserved-device`` for a device or subject called ``gateway`` or ``link``, or a subject that is a device.
+        ConfigError: ``reserved-device`` for a device or subject named as in `own.RESERVED_DEVICES`; a subject that is a device.
         ProfileError: ``bad-condition``.
     """
 
@@ -204,7 +204,8 @@ class RuleEngine:
 
         Args:
             key: slug of the condition; the dedup_key is ``<gateway>/<subject>/<key>``.
-            subject: one of the engine's `subjects`; the gateway if None. KeyError for any other.
+            priority: empty: by the service catalogue.
+            subject: one of the engine's `subjects`, or of `own.OWN_SUBJECTS`; the gateway if None. KeyError for any other.
             owner: what ``{device}`` in the title stands for; the subject if empty.
             location: for the event and ``{location}`` in the title.
         """
@@ -240,6 +241,10 @@ class RuleEngine:
     def active_alarms(self) -> list[AlarmView]:
         """Alarms raised and not cleared."""
         return [view for alarm in self._alarms() if (view := alarm.view()) is not None]
+
+    def raised(self) -> dict[str, AlarmData]:
+        """What the last event of each raised alarm said, by dedup_key."""
+        return {alarm.spec.dedup_key: data for alarm in self._alarms() if (data := alarm.data) is not None}
 
     def presence(self) -> list[PresenceView]:
         """All devices' presence, in the site's order."""

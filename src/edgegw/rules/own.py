@@ -14,15 +14,23 @@ from edgegw.rules.alarm import Alarm, Evidence
 from edgegw.rules.alarm_state import AlarmSpec, AlarmState, Phase
 from edgegw.rules.events import NS_PER_S, Draft, Location
 
-LINK_HOLD_NS = 10 * NS_PER_S
-"""A link is down for 10 s before it is an alarm: a broker's restart or a replugged adapter takes less."""
+LINK_HOLD_NS = 3 * NS_PER_S
+"""A link is down for 3 s before it is an alarm: a broker's restart takes less, and its one ticket is to be there within 5 s."""
 
 LINK_TITLE = Text(zh="链路 {device} 中断", en="Link {device} is down")
 
 GATEWAY = "gateway"
 """Subject of conditions that concern the whole box."""
 
-RESERVED_DEVICES = frozenset({GATEWAY, "link"})
+PATROL = "patrol"
+"""Subject of conditions about rounds; the key is the plan's id."""
+
+SERVICE = "service"
+"""Subject of conditions that people asked for: requests by the API."""
+
+OWN_SUBJECTS = frozenset({GATEWAY, PATROL, SERVICE})
+
+RESERVED_DEVICES = OWN_SUBJECTS | {"link"}
 """Ids of devices and doors that would share dedup_keys with the gateway's own alarms."""
 
 
@@ -71,7 +79,7 @@ class OwnConditions:
     """The conditions other parts of the gateway report, raised and cleared at once; kept only while they are raised.
 
     Args:
-        subjects: what may have conditions besides the gateway itself: ids of doors.
+        subjects: what may have conditions besides the gateway itself, patrols and requests: ids of doors.
         stored: all stored alarms by dedup_key; those of devices' rules are left alone.
     """
 
@@ -85,7 +93,7 @@ class OwnConditions:
     ) -> None:
         self._gateway = gateway
         self._language = language
-        self._subjects = frozenset({GATEWAY, *subjects})
+        self._subjects = OWN_SUBJECTS | frozenset(subjects)
         self._alarms: dict[str, Alarm] = {}
         for dedup_key, state in stored.items():
             subject, key = self._parts(dedup_key)
@@ -155,7 +163,7 @@ class OwnConditions:
             dedup_key=f"{self._gateway}/{subject}/{key}",
             rule=key,
             subject=subject,
-            owner=owner or (self._gateway if subject == GATEWAY else subject),
+            owner=owner or (self._gateway if subject in OWN_SUBJECTS else subject),
             title=title,
             priority=priority,
             category=category,
