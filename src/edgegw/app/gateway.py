@@ -67,6 +67,7 @@ class Gateway:
 
     async def _serve(self, store: Store, stop: asyncio.Event) -> None:
         parts = await assemble(self._plan, self._clock, store, feed=self._notifier.alive)
+        store.states_taken()
         for server in (parts.control, parts.api):
             if server is not None:
                 await server.bind()

@@ -147,6 +147,10 @@ class Store(CredentialCalls):
         """See `RecordStore.states`."""
         return dict(self._opened.states.get(kind, {}))
 
+    def states_taken(self) -> None:
+        """Everybody has begun with their states: what was read at opening is given back. `states` gives nothing from here on."""
+        self._opened.states.clear()
+
     def clock_synced(self, now: Instant) -> None:
         """The wall clock is known since `now` (an Instant with both clocks): records of this operating-system boot that were
         written before get their time corrected when fetched. Durable like `accepted`."""
