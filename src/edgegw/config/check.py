@@ -96,6 +96,7 @@ def plan_site(loaded: LoadedSite, profiles: Profiles, *, files: Files, state: Pa
         commands=_resolved_commands(site, base),
         api=_resolved_api(site.api, base, kept),
         targets=site.targets,
+        service=site.service,
         state=kept,
         warnings=tuple(render(sorted(set(findings.warnings)), str(loaded.path)).splitlines()),
     )

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from edgegw.config.acting import Access, Api, Commands, Door, Linkage, Targets
 from edgegw.config.schema import AlarmOverride, Control, Device, Gateway, Link
+from edgegw.config.service import Service
 from edgegw.config.upstream import Upstream
 from edgegw.errors import ProfileError
 from edgegw.profiles.schema import AlarmRule, Condition, Profile, Report
@@ -75,7 +76,7 @@ class SitePlan(Struct, frozen=True):
         devices: by id, in the order of the site file.
         profiles: the profiles in use, by name.
         upstream: by name; TLS paths absolute, MQTT client ids given.
-        doors, access, linkages, commands, api, targets: as in the site file, checked against devices and profiles; paths of TLS
+        doors, access, linkages, commands, api, targets, service: as in the site file, checked against devices and profiles; paths of TLS
             files and of the API's tokens absolute, MQTT client id given.
         state: folder of what the gateway keeps besides the store: tokens.
         warnings: for people, ``file:line:column: message`` each.
@@ -96,6 +97,7 @@ class SitePlan(Struct, frozen=True):
     commands: Commands | None = None
     api: Api = Api()
     targets: Targets = Targets()
+    service: Service = Service()
     state: Path = Path()
     warnings: tuple[str, ...] = ()
 

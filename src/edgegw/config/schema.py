@@ -11,6 +11,7 @@ from pydantic import Field
 from edgegw.config.acting import Access, Api, Commands, Door, Linkage, Targets
 from edgegw.config.fields import MIB, LineFormat, Port, Size
 from edgegw.config.secret import Secret
+from edgegw.config.service import Service
 from edgegw.config.tls import Tls
 from edgegw.config.upstream import Upstream
 from edgegw.profiles.fields import Duration, Slug, Strict
@@ -225,6 +226,7 @@ class Site(Strict):
         commands: signed commands from upstream; none are taken if not given.
         api: the local HTTP API.
         targets: response times this site is held to.
+        service: what becomes a ticket, of what worth, for whom, by when.
     """
 
     gateway: Gateway
@@ -240,3 +242,4 @@ class Site(Strict):
     commands: Commands | None = None
     api: Api = Api()
     targets: Targets = Targets()
+    service: Service = Service()
