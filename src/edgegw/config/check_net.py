@@ -91,9 +91,9 @@ class NetChecks:
         """Which part has its broker at this address."""
         return self._brokers.get((plain_host(host), port))
 
-    def url(self, at: Loc, url: str, token: Secret | None, tls: Tls | None) -> bool:
-        """Check a URL that is sent to with a token. False if it cannot be used at all."""
-        loc = (*at, "url")
+    def url(self, at: Loc, url: str, token: Secret | None, tls: Tls | None, *, key: str = "url") -> bool:
+        """Check a URL, found under `key`, that is sent to with a token. False if it cannot be used at all."""
+        loc = (*at, key)
         try:
             parts = urlsplit(url)
             host, _ = parts.hostname, parts.port

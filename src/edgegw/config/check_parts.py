@@ -6,6 +6,7 @@ Must not know: devices and profiles (config.check_devices), how files are looked
 
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from edgegw.config.check_net import Files, NetChecks, is_loopback, plain_host, template_fault, topic_fault
 from edgegw.config.findings import Findings, Loc
@@ -19,7 +20,7 @@ from edgegw.config.schema import (
     SerialLink,
     Site,
 )
-from edgegw.config.upstream import HttpUpstream, MqttUpstream, Upstream
+from edgegw.config.upstream import HttpTickets, HttpUpstream, MqttTickets, MqttUpstream, Upstream
 from edgegw.model import Lane
 
 COMMON_BAUDS = frozenset(
@@ -35,6 +36,11 @@ def client_id(part: MqttLink | MqttUpstream, gateway: Gateway, name: str) -> str
     if part.client_id is not None:
         return part.client_id
     return f"edgegw-{gateway.id}-{name}" if isinstance(part, MqttLink) else f"edgegw-{gateway.id}-up-{name}"
+
+
+def tickets_id(part: MqttUpstream, gateway: Gateway, name: str) -> str:
+    """The client id of the session in which an upstream's ticket states arrive; the broker keeps them under it."""
+    return f"{client_id(part, gateway, name)}-tickets"
 
 
 class PartChecks:
@@ -133,11 +139,41 @@ class PartChecks:
             self._findings.error((*at, "topic"), f"topic {fault}")
         if upstream.reply_topic is not None and (fault := template_fault(upstream.reply_topic, ("{gateway}",))):
             self._findings.error((*at, "reply_topic"), f"reply_topic {fault}")
+        if upstream.tickets is not None:
+            self._net.session(at, upstream, tickets_id(upstream, self._gateway, name))
+            self._tickets_topic((*at, "tickets", "topic"), upstream, upstream.tickets)
+
+    def _tickets_topic(self, loc: Loc, upstream: MqttUpstream, tickets: MqttTickets) -> None:
+        if fault := template_fault(tickets.topic, ("{gateway}",)):
+            self._findings.error(loc, f"topic {fault}")
+        elif tickets.topic in {
+            upstream.reply_topic,
+            *(upstream.topic.replace("{lane}", lane) for lane in upstream.lanes),
+        }:
+            self._findings.error(
+                loc, f"{tickets.topic} is another topic of this upstream already; ticket states need their own"
+            )
+
+    def _poll(self, at: Loc, upstream: HttpUpstream, tickets: HttpTickets) -> None:
+        if not self._net.url(at, tickets.poll, upstream.token, None, key="poll"):
+            return
+        loc, poll, home = (*at, "poll"), urlsplit(tickets.poll), urlsplit(upstream.url)
+        if upstream.token is not None and poll.hostname != home.hostname:
+            self._findings.warn(
+                loc, f"the token for {home.hostname} goes to {poll.hostname} too; is it meant for both?"
+            )
+        if poll.scheme == "http" and home.scheme == "https":
+            self._findings.warn(
+                loc,
+                "events go out encrypted, ticket states come in unprotected: anyone between can make them up; use https://",
+            )
 
     def _http(self, at: Loc, name: str, upstream: HttpUpstream) -> None:
         loc = (*at, "url")
         if not self._net.url(at, upstream.url, upstream.token, upstream.tls):
             return
+        if upstream.tickets is not None:
+            self._poll((*at, "tickets"), upstream, upstream.tickets)
         seen = self._urls.get(upstream.url.rstrip("/"))
         if seen is None:
             self._urls[upstream.url.rstrip("/")] = (name, frozenset(upstream.lanes))

@@ -25,6 +25,30 @@ class Retry(Strict):
     most: Duration = 30.0
 
 
+class HttpTickets(Strict):
+    """Ticket states fetched: ``GET`` of a URL, with the upstream's token, tls and timeout (docs/tickets.md).
+
+    Attributes:
+        poll: ``https://HOST/PATH``; ``after=…``, where the last answer ended, is added to its query.
+        every: pause between polls, give or take a tenth; what is more than one page is fetched at once.
+    """
+
+    poll: HttpUrl
+    every: Annotated[Duration, Field(ge=1, le=3600)] = 10.0
+
+
+class MqttTickets(Strict):
+    """Ticket states subscribed to, in a session of their own that the broker keeps while we are away (docs/tickets.md).
+
+    Attributes:
+        topic: where the ticket system publishes them, at QoS 1; ``{gateway}`` is filled in.
+        session_expiry: how long the broker keeps the session, and with it what was published meanwhile.
+    """
+
+    topic: str = "edgegw/{gateway}/tickets"
+    session_expiry: Annotated[Duration, Field(ge=60)] = 604800.0
+
+
 class HttpUpstream(Strict):
     """POST of CloudEvents batches; 2xx accepts.
 
@@ -36,6 +60,7 @@ class HttpUpstream(Strict):
         tls: authorities and client certificate, where the system's do not do.
         retry: pauses between attempts.
         token: a reference, see Secret; sent as ``Authorization: Bearer …``.
+        tickets: where ticket states are fetched; states in the answers to a POST are taken without it.
     """
 
     kind: Literal["http"]
@@ -45,6 +70,7 @@ class HttpUpstream(Strict):
     batch: Annotated[int, Field(ge=1, le=1000)] = 200
     timeout: Duration = 10.0
     retry: Retry = Retry()
+    tickets: HttpTickets | None = None
     lanes: Annotated[tuple[Literal["alarm", "access", "command", "telemetry"], ...], Field(strict=False)] = (
         "alarm",
         "access",
@@ -69,6 +95,7 @@ class MqttUpstream(Strict):
         window: most publishes in flight.
         timeout: how long to wait for acceptance.
         retry: pauses between attempts.
+        tickets: where ticket states arrive; ``tickets: {}`` is the topic ``edgegw/{gateway}/tickets``.
         lanes: which lanes this upstream takes, each in order and independent of the others.
     """
 
@@ -85,6 +112,7 @@ class MqttUpstream(Strict):
     window: Annotated[int, Field(ge=1, le=65535)] = 500
     timeout: Duration = 10.0
     retry: Retry = Retry()
+    tickets: MqttTickets | None = None
     lanes: Annotated[tuple[Literal["alarm", "access", "command", "telemetry"], ...], Field(strict=False)] = (
         "alarm",
         "access",
