@@ -125,6 +125,7 @@ class Match(Struct, frozen=True, kw_only=True):
     subjects: frozenset[str] = frozenset()
     profiles: frozenset[str] = frozenset()
     categories: frozenset[str] = frozenset()
+    priorities: frozenset[str] = frozenset()
     labels: Mapping[str, str] = {}
     during: tuple[Span, ...] = ()
     days: frozenset[int] = frozenset()
