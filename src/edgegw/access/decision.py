@@ -69,6 +69,20 @@ CONDITIONS: Mapping[str, str] = {
 }
 """Kinds of `DoorCondition` and their priority; ``lock-failed`` is P1 where a fire release did not succeed."""
 
+CATEGORIES: Mapping[str, str] = {
+    "duress": "security",
+    "forced": "security",
+    "tamper": "security",
+    "fire-release": "fire",
+    "fire-unconfirmed": "fire",
+}
+"""Categories of the service catalogue; ``access`` for the rest."""
+
+
+def category(kind: str) -> str:
+    """The service category of a door's condition."""
+    return CATEGORIES.get(kind, "access")
+
 
 class Hidden:
     """A text that must not be shown: its repr is not its content. For the PIN on its way to being checked."""

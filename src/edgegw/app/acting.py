@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from edgegw import __version__
 from edgegw.access.core import DoorCore
 from edgegw.access.credentials import CredentialBook
-from edgegw.access.decision import DoorCondition, DoorView
+from edgegw.access.decision import DoorCondition, DoorView, category
 from edgegw.app import doors as door_plans
 from edgegw.app.linking import Links
 from edgegw.app.secrets import reveal, tls_context
@@ -29,7 +29,7 @@ from edgegw.control.snapshots_acting import ActingSnapshot
 from edgegw.doors.keeper import Keeper
 from edgegw.doors.service import DoorService
 from edgegw.doors.sync import AccessSync
-from edgegw.doors.wording import SYNC_TITLE, TITLES, category
+from edgegw.doors.wording import SYNC_TITLE, TITLES
 from edgegw.errors import ConfigError
 from edgegw.linkages import LinkageRunner
 from edgegw.model import Changes, Event, Instant, Lane

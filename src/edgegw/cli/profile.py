@@ -81,7 +81,8 @@ def show(library: "ProfileLibrary", name: str) -> None:
     for alarm_name, alarm in found.alarms.items():
         hold = f" for {alarm.hold:g} s" if alarm.hold else ""
         condition = f"{alarm.point or 'device'} {_condition(alarm.when)}{hold}"
-        print(f"  {alarm_name}: {condition} → {alarm.priority} {alarm.category}: {alarm.title.zh} / {alarm.title.en}")
+        worth = f"{alarm.priority or 'by catalogue'} {alarm.category}"
+        print(f"  {alarm_name}: {condition} → {worth}: {alarm.title.zh} / {alarm.title.en}")
     print("\ncommands" if found.commands else "\nno commands")
     for command_name, spec in found.commands.items():
         print(f"  {command_name}{_arguments(spec)}: {_effect(spec)}")

@@ -10,6 +10,7 @@ profile that override nothing share its mappings, so 1,000 devices cost 1,000 sm
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from msgspec import Struct
 from pydantic import ValidationError
@@ -76,8 +77,8 @@ class SitePlan(Struct, frozen=True):
         devices: by id, in the order of the site file.
         profiles: the profiles in use, by name.
         upstream: by name; TLS paths absolute, MQTT client ids given.
-        doors, access, linkages, commands, api, targets, service: as in the site file, checked against devices and profiles; paths of TLS
-            files and of the API's tokens absolute, MQTT client id given.
+        doors, access, linkages, commands, api, targets, service: as in the site file, checked against devices and profiles;
+            paths of TLS files and of the API's tokens absolute, MQTT client id given.
         state: folder of what the gateway keeps besides the store: tokens.
         warnings: for people, ``file:line:column: message`` each.
     """
@@ -116,7 +117,13 @@ def override(rule: AlarmRule, change: AlarmOverride) -> AlarmRule:
 
     `when` is merged key by key; a condition of another kind takes the place of the profile's.
     """
-    given = {k: v for k in ("hold", "clear_after", "priority", "enabled") if (v := getattr(change, k)) is not None}
+    keys = ("hold", "clear_after", "priority", "impact", "urgency", "enabled")
+    given: dict[str, Any] = {k: v for k in keys if (v := getattr(change, k)) is not None}
+    # Of the two ways to a priority the site's takes the place of the profile's.
+    if change.priority is not None:
+        given = {"impact": None, "urgency": None} | given
+    elif change.impact is not None or change.urgency is not None:
+        given = {"priority": None} | given
     if change.when is not None:
         given["when"] = _condition(rule.when, change.when)
         if (given["when"].offline is True) != (rule.point is None):

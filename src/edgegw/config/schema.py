@@ -158,7 +158,8 @@ class AlarmOverride(Strict):
         when: keys of the condition; a condition of another kind takes the place of the profile's.
         hold: the condition must hold this long before the alarm is raised.
         clear_after: the condition must be gone this long before it is cleared.
-        priority: P1 (most urgent) to P4.
+        priority: P1 (most urgent) to P4; takes the place of impact and urgency, as they take its.
+        impact, urgency: 1 to 5; the service catalogue's matrix then gives the priority.
         enabled: false switches the alarm off for this device.
     """
 
@@ -166,6 +167,8 @@ class AlarmOverride(Strict):
     hold: Annotated[Duration | None, Field(alias="for")] = None
     clear_after: Duration | None = None
     priority: Literal["P1", "P2", "P3", "P4"] | None = None
+    impact: Annotated[int, Field(ge=1, le=5)] | None = None
+    urgency: Annotated[int, Field(ge=1, le=5)] | None = None
     enabled: bool | None = None
 
 

@@ -1,4 +1,4 @@
-"""What operators read about doors: titles and categories of their alarms, in both languages.
+"""What operators read about doors: titles of their alarms, in both languages.
 
 Owns: the texts. Must not know: when an alarm begins (access).
 """
@@ -28,17 +28,3 @@ TITLES: Mapping[str, Text] = {
 
 SYNC_TITLE = Text(zh="门禁凭证与上级平台同步失败", en="Credentials cannot be synchronised with the platform")
 """Of the gateway's own alarm about the upstream that credentials come from."""
-
-CATEGORIES: Mapping[str, str] = {
-    "duress": "security",
-    "forced": "security",
-    "tamper": "security",
-    "fire-release": "fire",
-    "fire-unconfirmed": "fire",
-}
-"""Categories of the service catalogue; ``access`` for the rest."""
-
-
-def category(kind: str) -> str:
-    """The service category of a door's alarm."""
-    return CATEGORIES.get(kind, "access")

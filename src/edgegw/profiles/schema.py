@@ -90,7 +90,8 @@ class AlarmRule(Strict):
         when: the condition, see Condition.
         hold: the condition must hold this long before the alarm is raised (``for`` in the file).
         clear_after: the condition must be gone this long before it is cleared; this is the debounce.
-        priority: P1 (most urgent) to P4.
+        priority: P1 (most urgent) to P4; by impact and urgency if not given (docs/service.md).
+        impact, urgency: 1 to 5, instead of the category's in the service catalogue, whose matrix gives the priority.
         category: slug of the service catalogue: security, fire, lift, water, power, hvac, environment, access, parking, cleaning,
             device.
         title: what an operator reads; ``{device}``, ``{location}``, ``{value}``, ``{unit}`` are filled in.
@@ -103,7 +104,9 @@ class AlarmRule(Strict):
     when: Condition
     hold: Annotated[Duration, Field(alias="for")] = 0.0
     clear_after: Duration = 5.0
-    priority: Literal["P1", "P2", "P3", "P4"] = "P3"
+    priority: Literal["P1", "P2", "P3", "P4"] | None = None
+    impact: Annotated[int, Field(ge=1, le=5)] | None = None
+    urgency: Annotated[int, Field(ge=1, le=5)] | None = None
     category: Slug = "device"
     title: Annotated[
         Text,
@@ -118,6 +121,12 @@ class AlarmRule(Strict):
             raise ValueError("`for` cannot go with `changed` or `momentary`: a moment does not last")
         if self.momentary and not self.when.model_fields_set & {"above", "below", "equals", "one_of", "changed"}:
             raise ValueError("momentary goes with above, below, equals, in or changed")
+        return self
+
+    @model_validator(mode="after")
+    def _priority_one_way(self) -> "AlarmRule":
+        if self.priority and (self.impact or self.urgency):
+            raise ValueError("priority is given outright, or comes from impact and urgency; not both")
         return self
 
     @model_validator(mode="after")

@@ -20,6 +20,9 @@ from edgegw.rules.wording import place
 
 TELEMETRY = Lane.TELEMETRY
 
+UNDECIDED = "P3"
+"""Priority of an alarm whose rule gives none, until the service catalogue's is put in its place."""
+
 
 class DeviceSpec(Struct, frozen=True):
     """A device as the rules need it, profile and site file merged.
@@ -102,7 +105,7 @@ class Device:
                 subject=spec.id,
                 owner=spec.name,
                 title=rule.title,
-                priority=rule.priority,
+                priority=rule.priority or UNDECIDED,
                 category=rule.category,
                 hold_ns=round(rule.hold * NS_PER_S),
                 clear_ns=round(rule.clear_after * NS_PER_S),

@@ -139,7 +139,6 @@ OVERRIDES = (
         plan="",
     ),
     Override(name="fire-release", match=_rules("fire-release"), guide="door-relock"),
-    Override(name="fire-unconfirmed", match=_rules("fire-unconfirmed"), priority="P1", guide="door-release-by-hand"),
     # Lives at risk, whatever the profile says.
     Override(
         name="lift-entrapment",
@@ -201,6 +200,15 @@ OVERRIDES = (
         name="door-lockout", match=_rules("lockout", "lockout-*"), team="security", skills=(), guide="door-lockout"
     ),
     Override(name="door-lock-failed", match=_rules("lock-failed"), guide="door-lock-failed"),
+    Override(
+        name="door-not-released",  # the priority of a lock that failed while a fire's release was ordered
+        match=Match(rules=frozenset({"lock-failed"}), priorities=frozenset({"P1"})),
+        category="fire",
+        team="security",
+        skills=(),
+        guide="door-release-by-hand",
+        plan="fire-alarm",
+    ),
     # A refusal is what a terminal is for; several in a row are a door's `lockout`.
     Override(name="refused", match=_rules("refused"), ticket=False),
     Override(

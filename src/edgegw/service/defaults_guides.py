@@ -64,7 +64,7 @@ GUIDES = (
     ),
     guide(
         "door-release-by-hand",
-        ("消防释放未确认的处理", "A fire release that was not confirmed"),
+        ("消防释放失败的门的处理", "A door that fire could not release"),
         (
             "立即到该门，用钥匙、紧急按钮或断电方式打开并固定。",
             "Go there at once; open by key, emergency button or power, and wedge it open.",
