@@ -4,8 +4,9 @@ Owns: reading a scope, matching it. Must not know: tokens, signatures, how an is
 
 A scope is one of
 
-- ``read`` (devices, points, alarms, doors), ``events`` (the stream of records), ``credentials`` (who may pass),
-  ``admin`` (tokens);
+- ``read`` (devices, points, alarms, doors, tickets, maintenance, patrols), ``events`` (the stream of records), ``credentials``
+  (who may pass), ``tickets`` (a ticket system tells what became of tickets), ``maintenance`` (declare and end it), ``requests``
+  (what residents and staff ask for), ``patrol`` (check-ins), ``admin`` (tokens);
 - ``command:<device>:<command>``: both are globs over ids, ``command:pump-*:*``;
 - ``door:<door or group>:<action>``: a glob over door ids and door groups; the action is ``unlock``, ``release``,
   ``relock`` or ``*``.
@@ -25,13 +26,13 @@ from msgspec import Struct
 from edgegw.errors import CommandError
 from edgegw.model import Issuer
 
-WORDS = ("read", "events", "credentials", "admin")
+WORDS = ("read", "events", "credentials", "tickets", "maintenance", "requests", "patrol", "admin")
 """Scopes without parts."""
 
 DOOR_ACTIONS = ("unlock", "release", "relock")
 """What may be done to a door; also the names of its commands."""
 
-Word = Literal["read", "events", "credentials", "admin"]
+Word = Literal["read", "events", "credentials", "tickets", "maintenance", "requests", "patrol", "admin"]
 
 SCOPES_KEPT = 4096
 """Parsed scopes remembered: a site has a few dozen tokens and keys of a few scopes each."""

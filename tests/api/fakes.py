@@ -7,12 +7,13 @@ from pathlib import Path
 
 import aiohttp
 
-from edgegw.api import tokens, types
+from edgegw.api import tokens, types, types_service
 from edgegw.api.server import ApiServer
 from edgegw.api.tokens import Token, Tokens
 from edgegw.clock import ManualClock
-from edgegw.errors import CommandError, StoreError
+from edgegw.errors import CommandError, EdgegwError, StoreError
 from edgegw.model import Command, Event, Lane, Outcome, OutcomeStatus, Quality, Record
+from edgegw.service.ticket import TicketState, TicketUpdate, TroubleView, Window
 
 CREATED = types.moment(1_767_225_600_000_000_000)
 
@@ -35,6 +36,7 @@ class FakeBackend:
         self.records: list[Record] = []
         self.heard: list[Callable[[Sequence[Record]], None]] = []
         self.fetches = 0
+        self.service = FakeService(clock)
 
     def devices(self) -> list[types.Device]:
         pulse = types.Argument(type="float", required=False, min=0.5, max=60, default=5.0)
@@ -123,6 +125,97 @@ class FakeBackend:
             heard(records)
 
 
+MINUTE_NS = 60_000_000_000
+CREATED_NS = 1_767_225_600_000_000_000
+
+
+def trouble(name: str = "meter-1/offline", **changes: object) -> TroubleView:
+    """A trouble; its ticket is asked for, to be acknowledged within 15 minutes of the clock's beginning."""
+    about: dict[str, object] = {
+        "dedup_key": f"g/{name}", "ticket_id": "01234567-89ab-7def-8123-456789abcdef", "ref": "EG-7K2M9QXA", "title": "表离线",
+        "category": "device", "priority": "P2", "team": "maintenance", "subject": name.partition("/")[0], "active": True,
+        "state": TicketState.REQUESTED, "raised_ns": CREATED_NS, "requested_ns": CREATED_NS,
+        "respond_by_ns": CREATED_NS + 15 * MINUTE_NS, "resolve_by_ns": CREATED_NS + 120 * MINUTE_NS,
+    }  # fmt: skip
+    return TroubleView(**{**about, **changes})  # type: ignore[arg-type]
+
+
+class FakeService:
+    """The service side as its contract says, in memory: one trouble, a plan of two points, whatever a test puts into it."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        self.clock = clock
+        self.views: dict[str, TroubleView] = {"g/meter-1/offline": trouble()}
+        self.said: list[TicketUpdate] = []
+        self.kept: dict[str, Window] = {}
+        self.requests: dict[str, types_service.ServiceRequest] = {}
+        self.checkins: dict[str, types_service.PatrolCheckin] = {}
+        self.by: list[str] = []
+        self.store_down = False
+
+    def _commit(self, by: str = "") -> None:
+        if self.store_down:
+            raise StoreError("full", "no room on the disk")
+        self.by.append(by)
+
+    def troubles(self) -> list[TroubleView]:
+        return list(self.views.values())
+
+    async def answered(self, updates: Sequence[TicketUpdate]) -> int:
+        self._commit()
+        self.said += updates
+        return sum(update.dedup_key in self.views for update in updates)
+
+    def windows(self) -> list[Window]:
+        return list(self.kept.values())
+
+    async def declare(self, scope: str, target: str, reason: str, *, by: str, until_ns: int) -> Window:
+        if target == "none":
+            raise EdgegwError("unknown-target", f"no {scope} {target}")
+        self._commit(by)
+        id_ = f"w-{scope}-{len(self.kept) + 1}"
+        id_ = next((one.id for one in self.kept.values() if (one.scope, one.target) == (scope, target)), id_)
+        window = Window(
+            id=id_, scope=scope, target=target, reason=reason, by=by, began=self.clock.now(), until_ns=until_ns
+        )
+        self.kept[id_] = window
+        return window
+
+    async def end_window(self, window: str, *, by: str) -> bool:
+        self._commit(by)
+        return self.kept.pop(window, None) is not None
+
+    async def request(self, request: types_service.ServiceRequest, *, by: str) -> TroubleView:
+        if request.category == "none":
+            raise EdgegwError("unknown-category", "no category none")
+        if self.requests.setdefault(request.id, request) != request:
+            raise EdgegwError("used-id", "another request had it")
+        self._commit(by)
+        key = f"service/request-{request.id}"
+        return self.views.setdefault(
+            key, trouble(key, title=request.title, category=request.category, ref="EG-REQ2EST7", ticket_id=f"t-{key}")
+        )
+
+    async def withdraw(self, request: str, *, by: str) -> bool:
+        self._commit(by)
+        return self.requests.pop(request, None) is not None
+
+    async def check_in(self, checkin: types_service.PatrolCheckin, *, by: str) -> types_service.CheckinTaken:
+        if checkin.point not in {"gate", "roof"}:
+            raise EdgegwError("unknown-point", f"no point {checkin.point}")
+        self._commit(by)
+        new = checkin.id not in self.checkins
+        self.checkins[checkin.id] = checkin
+        return types_service.CheckinTaken(taken=new, plan="night", round="night/2026-01-01T00:00", state="on-time")
+
+    def patrols(self) -> list[types_service.PatrolPlan]:
+        due = types.moment(CREATED_NS + 30 * MINUTE_NS)
+        gate = types_service.PatrolPoint(point="gate", name="大门", state="on-time", due=due, at=CREATED, who="王")
+        roof = types_service.PatrolPoint(point="roof", state="due", due=due)
+        going = types_service.PatrolRound(id="night/2026-01-01T00:00", started=CREATED, due=due, points=(gate, roof))
+        return [types_service.PatrolPlan(plan="night", name="夜巡", rounds=(going,))]
+
+
 def record(seq: int, lane: Lane = Lane.ALARM, data: bytes = b'{"a":1}') -> Record:
     """A stored record."""
     uid = f"00000000-0000-7000-8000-{seq:012d}"
@@ -144,6 +237,7 @@ def make_token(path: Path, *scopes: str, name: str = "desk", **changes: object) 
 @contextlib.asynccontextmanager
 async def serving(backend: FakeBackend, path: Path, **options: object) -> AsyncIterator[ApiServer]:
     """A running API."""
+    options.setdefault("service", backend.service)
     server = ApiServer("127.0.0.1", 0, backend=backend, tokens=path, clock=backend.clock, **options)  # type: ignore[arg-type]
     await server.bind()
     task = asyncio.create_task(server.run())

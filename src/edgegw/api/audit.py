@@ -19,8 +19,8 @@ REFUSED_A_MINUTE = 10
 """Records of requests that were refused for who asked or how often; more are counted in the next one. Ten a minute show that
 somebody tries, and do not let them fill the lane."""
 
-TARGET_MOST = 64
-"""Characters of a target as the path had it; ids are no longer."""
+TARGET_MOST = 128
+"""Characters of a target as the request had it; ids are shorter, and a place of some labels is."""
 
 
 class Asked(Struct, frozen=True, kw_only=True):
@@ -28,7 +28,7 @@ class Asked(Struct, frozen=True, kw_only=True):
 
     Attributes:
         token, name: of the token; empty if there was none that is known.
-        route: the path's template. target: what the path named, empty if nothing.
+        route: the path's template. target: what the path, or else the body, named; empty if nothing.
         reason: bounded slug, empty for what was done.
         peer: address.
         suppressed: refused requests not recorded since the last one that was.

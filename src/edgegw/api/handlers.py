@@ -6,16 +6,13 @@ Owns: the meaning of the routes. Must not know: HTTP, how a token was found, who
 from collections.abc import Mapping
 from typing import Any
 
-from msgspec import UNSET, Struct, UnsetType
-
 from edgegw.api.acts import Acts
 from edgegw.api.backend import Backend, ImportMode
+from edgegw.api.call import Call, choice, holder, known_form
 from edgegw.api.openapi import document
 from edgegw.api.problems import ApiError
-from edgegw.api.tokens import Token
 from edgegw.api.types import (
     TIMEOUT_S,
-    Alarms,
     CommandAnswer,
     CommandRequest,
     CredentialNumber,
@@ -28,7 +25,6 @@ from edgegw.api.types import (
     Door,
     Doors,
     Points,
-    is_slug,
     wall_ns,
 )
 from edgegw.clock import Clock
@@ -44,26 +40,8 @@ INDEX = (
 )
 
 
-class Call(Struct):
-    """A request, as far as it was understood.
-
-    Attributes:
-        token: who asks; UNSET on routes that need none.
-        target: the ``{id}`` of the path.
-        body: decoded to the route's type, or bytes.
-        recorded: set by a handler whose act is recorded elsewhere.
-    """
-
-    target: str = ""
-    query: Mapping[str, str] = {}
-    token: Token | UnsetType = UNSET
-    body: Any = None
-    content_type: str = ""
-    recorded: bool = False
-
-
 class Handlers:
-    """One method for each route but ``events``, by its name."""
+    """One method for each route but ``events`` and those of handlers_service, by its name."""
 
     def __init__(self, backend: Backend, clock: Clock, acts: Acts) -> None:
         self._backend = backend
@@ -89,21 +67,17 @@ class Handlers:
 
     async def device(self, call: Call) -> Device:
         """One device."""
-        found = self._backend.device(_known_form(call.target))
+        found = self._backend.device(known_form(call.target))
         if found is None:
             raise ApiError("unknown-target", "no such device")
         return found
 
     async def points(self, call: Call) -> Points:
         """Its points."""
-        found = self._backend.points(_known_form(call.target))
+        found = self._backend.points(known_form(call.target))
         if found is None:
             raise ApiError("unknown-target", "no such device")
         return Points(call.target, tuple(found))
-
-    async def alarms(self, _: Call) -> Alarms:
-        """All alarms."""
-        return Alarms(tuple(self._backend.alarms()))
 
     async def doors(self, _: Call) -> Doors:
         """All doors."""
@@ -111,7 +85,7 @@ class Handlers:
 
     async def door(self, call: Call) -> Door:
         """One door."""
-        found = self._backend.door(_known_form(call.target))
+        found = self._backend.door(known_form(call.target))
         if found is None:
             raise ApiError("unknown-target", "no such door")
         return found
@@ -120,19 +94,19 @@ class Handlers:
 
     async def device_command(self, call: Call) -> CommandAnswer:
         """Command a device. A door's id is none: what opens a door is asked of the door."""
-        if self._backend.door(_known_form(call.target)) is not None:
+        if self._backend.door(known_form(call.target)) is not None:
             raise ApiError("unknown-target", "that is a door", id=call.body.id)
         return await self._command(call)
 
     async def door_command(self, call: Call) -> CommandAnswer:
         """Command a door. Whether there is such a device is not looked at before the right is."""
-        if self._backend.device(_known_form(call.target)) is not None:
+        if self._backend.device(known_form(call.target)) is not None:
             raise ApiError("unknown-target", "that is a device", id=call.body.id)
         return await self._command(call)
 
     async def _command(self, call: Call) -> CommandAnswer:
         request: CommandRequest = call.body
-        token = _holder(call)
+        token = holder(call)
         most_s = min(request.timeout, TIMEOUT_S - ANSWER_S)
         command = Command(
             id=request.id,
@@ -155,8 +129,8 @@ class Handlers:
 
     async def import_credentials(self, call: Call) -> Mapping[str, Any]:
         """Many credentials."""
-        mode: ImportMode = "full" if _choice(call, "mode", ("full", "delta")) == "full" else "delta"
-        dry_run = _choice(call, "dry_run", ("true", "false"), "false") == "true"
+        mode: ImportMode = "full" if choice(call, "mode", ("full", "delta")) == "full" else "delta"
+        dry_run = choice(call, "dry_run", ("true", "false"), "false") == "true"
         work = self._backend.import_credentials(call.body, call.content_type, mode, dry_run=dry_run)
         return await self._acts.run(work, "api-import")
 
@@ -176,22 +150,3 @@ class Handlers:
     async def credentials_summary(self, _: Call) -> CredentialSummary:
         """How many there are."""
         return self._backend.credentials_summary()
-
-
-def _holder(call: Call) -> Token:
-    if call.token is UNSET:
-        raise ApiError("no-token", "this needs a token")
-    return call.token
-
-
-def _known_form(target: str) -> str:
-    if not is_slug(target):
-        raise ApiError("unknown-target", "no id looks like this")
-    return target
-
-
-def _choice(call: Call, name: str, choices: tuple[str, ...], otherwise: str | None = None) -> str:
-    value = call.query.get(name, otherwise)
-    if value not in choices:
-        raise ApiError("invalid", f"{name} is {' or '.join(choices)}")
-    return value

@@ -12,7 +12,7 @@ import msgspec
 from edgegw import __version__
 from edgegw.api.problems import Problem
 from edgegw.api.routes import ROUTES, SEQ, SSE, Route
-from edgegw.api.types import SLUG_PATTERN, TIMEOUT_S
+from edgegw.api.types import TIMEOUT_S
 
 _REF = "#/components/schemas/{name}"
 
@@ -31,7 +31,7 @@ _MEANINGS = {
 }
 
 _ABOUT = f"""\
-Devices, points, alarms, doors, commands, credentials and events of one gateway.
+Devices, points, alarms, tickets, maintenance, requests, patrols, doors, commands, credentials and events of one gateway.
 
 Every request but this document's needs `Authorization: Bearer egw_…` (`edgegw token create`).
 
@@ -84,7 +84,7 @@ def _operation(route: Route) -> dict[str, Any]:
 def _parameters(route: Route) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     if "{id}" in route.path:
-        schema = {"type": "string", "pattern": SLUG_PATTERN}
+        schema = {"type": "string", "pattern": route.id_pattern}
         found.append({"name": "id", "in": "path", "required": True, "schema": schema})
     if route.gives_type == SSE:
         found.append({"name": "Last-Event-ID", "in": "header", "description": "resume after this seq", "schema": SEQ})

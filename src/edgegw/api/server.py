@@ -9,6 +9,7 @@ Order: token, rate, scope, then the body: a stranger's body is never read. Stran
 
 import asyncio
 import ssl
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,10 @@ from edgegw.api import wire
 from edgegw.api.acts import Acts
 from edgegw.api.audit import Asked, Audit
 from edgegw.api.backend import Backend
-from edgegw.api.handlers import Call, Handlers
+from edgegw.api.backend_service import ServiceBackend
+from edgegw.api.call import Call
+from edgegw.api.handlers import Handlers
+from edgegw.api.handlers_service import ServiceHandlers
 from edgegw.api.limits import Buckets
 from edgegw.api.problems import ApiError
 from edgegw.api.routes import ROUTES, SSE, Route
@@ -59,7 +63,7 @@ class ApiServer(HttpServer):
 
     Args:
         host, port: see `HttpServer`.
-        backend: see there.
+        backend: see there. service: None where the site has no service catalogue.
         tokens: file of hashed tokens; need not exist yet.
         rate, burst: requests a second per token, and how many at once.
         tls: for HTTPS; None on loopback.
@@ -72,6 +76,7 @@ class ApiServer(HttpServer):
         port: int,
         *,
         backend: Backend,
+        service: ServiceBackend | None = None,
         tokens: Path,
         clock: Clock,
         rate: float = 10.0,
@@ -84,7 +89,15 @@ class ApiServer(HttpServer):
         self._clock = clock
         self._beat_s = beat_s
         self._acts = Acts()
-        self._handlers = Handlers(backend, clock, self._acts)
+        handlers, serving = (
+            Handlers(backend, clock, self._acts),
+            ServiceHandlers(backend, service, clock, self._acts),
+        )
+        self._handlers: dict[str, Callable[[Call], Awaitable[Any]]] = {
+            route.name: getattr(serving if hasattr(serving, route.name) else handlers, route.name)
+            for route in ROUTES
+            if route.gives_type != SSE
+        }
         self._tokens = TokenBook(tokens, clock)
         self._rates = Buckets(rate, burst, TOKENS_MOST)
         self._failures = Buckets(FAILURES_A_MINUTE / 60, FAILURES_A_MINUTE, PEERS_MOST)
@@ -166,12 +179,12 @@ class ApiServer(HttpServer):
             self._importing = True
             try:
                 call.body = await self._read(route, request, call, IMPORT_S)
-                return wire.rendered(route, await getattr(self._handlers, route.name)(call))
+                return wire.rendered(route, await self._handlers[route.name](call))
             finally:
                 self._importing = False
         if route.body is not None:
             call.body = wire.decoded(route, await self._read(route, request, call, BODY_S))
-        return wire.rendered(route, await getattr(self._handlers, route.name)(call))
+        return wire.rendered(route, await self._handlers[route.name](call))
 
     def _record(
         self, route: Route, request: "web.Request", call: Call, at: Instant, *, status: int, reason: str

@@ -13,10 +13,13 @@ from typing import Annotated, Literal
 from msgspec import Meta, Raw, Struct
 
 from edgegw.model import OutcomeStatus, Quality, Value
+from edgegw.service.ticket import TicketState
 
 ID_PATTERN = "^[A-Za-z0-9._:-]{1,64}$"
+REF_PATTERN = "^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$"
 SLUG_PATTERN = "^[a-z0-9][a-z0-9_.-]{0,63}$"
 _ID = regex(ID_PATTERN.removesuffix("$"))
+_REF = regex(REF_PATTERN.removesuffix("$"))
 _SLUG = regex(SLUG_PATTERN.removesuffix("$"))
 
 TIMEOUT_S = 5.0
@@ -56,6 +59,11 @@ def check_moments(*moments: datetime | None) -> None:
 def is_slug(text: str) -> bool:
     """Whether it can be the id of something here."""
     return _SLUG.fullmatch(text) is not None
+
+
+def is_ref(text: str) -> bool:
+    """Whether it can be the id of something that comes and goes: a ticket, a window, a request."""
+    return _REF.fullmatch(text) is not None
 
 
 # --- what is looked at --------------------------------------------------------------------------------------------------
@@ -119,6 +127,31 @@ class Points(Struct, frozen=True):
     points: tuple[Point, ...]
 
 
+class AlarmTicket(Struct, frozen=True, kw_only=True):
+    """The ticket of an alarm, or why it has none (yet)."""
+
+    id: Annotated[str, Meta(description="the same from its opening to its end, over all occurrences meanwhile")]
+    ref: Annotated[str, Meta(description="EG- and eight characters; stands in the ticket's title")]
+    state: TicketState
+    why: Annotated[
+        str,
+        Meta(
+            description="why it is held or merged: gather (decided in moments), cause, maintenance, flapping, no-ticket, ended"
+        ),
+    ] = ""
+    cause: Annotated[str, Meta(description="dedup_key of the trouble whose ticket stands for this one")] = ""
+    priority: str
+    team: str = ""
+    number: Annotated[str, Meta(description="of the ticket in its system, as that said; so are url and assignee")] = ""
+    url: str = ""
+    assignee: str = ""
+    respond_by: Annotated[Moment | None, Meta(description="somebody must have acknowledged it by then")] = None
+    resolve_by: Moment | None = None
+    acknowledged_at: Moment | None = None
+    level: Annotated[int, Meta(description="escalations so far")] = 0
+    occurrences: Annotated[int, Meta(description="times the alarm was raised under this ticket")] = 1
+
+
 class Alarm(Struct, frozen=True, kw_only=True):
     """An alarm that is raised and not cleared."""
 
@@ -126,19 +159,21 @@ class Alarm(Struct, frozen=True, kw_only=True):
     rule: str
     subject: Annotated[str, Meta(description="device id, link/<name> or gateway")]
     title: str
-    priority: str
+    priority: Annotated[str, Meta(description="P1 to P4; the ticket's, where there is a service catalogue")]
     category: str
     state: Annotated[
         str, Meta(description="active, or clearing: its condition is gone for less than its clearing time")
     ]
     raised_at: Moment
     count: int
+    ticket: Annotated[AlarmTicket | None, Meta(description="null: there is no service catalogue")] = None
 
 
 class Alarms(Struct, frozen=True):
     """All alarms now."""
 
     alarms: tuple[Alarm, ...]
+    at: Annotated[Moment, Meta(description="the gateway's clock; what its times are to be compared with")]
 
 
 class Door(Struct, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from edgegw.api.handlers import Call
+from edgegw.api.call import Call
 from edgegw.api.problems import ApiError, problem
 from edgegw.api.routes import LANES, SEQ_MOST, Route
 from edgegw.errors import EdgegwError, StoreError

@@ -57,6 +57,12 @@ class BadRequest(Refused):
     exit_code = 2
 
 
+class NoToken(click.ClickException):
+    """There is nothing to show to the API."""
+
+    exit_code = 2
+
+
 class Client:
     """One gateway's API.
 
@@ -86,6 +92,10 @@ class Client:
     def post(self, *path: str, body: dict[str, Any]) -> Any:  # noqa: ANN401 - JSON
         """Send JSON, get JSON."""
         return self._ask("POST", _path(path, {}), body)
+
+    def delete(self, *path: str) -> Any:  # noqa: ANN401 - JSON
+        """Delete what the path names, get JSON."""
+        return self._ask("DELETE", _path(path, {}), None)
 
     def events(self, after: str | None, **query: str) -> Iterator[tuple[str, str, str]]:
         """The event stream: (event, id, data) of each message, until it ends."""
@@ -120,7 +130,9 @@ class Client:
             connection.request(method, path, data, headers)
             response = connection.getresponse()
         except (OSError, HTTPException) as error:
-            raise Refused(f"{self._url}: {error}; is the gateway running, with api.enabled?") from error
+            raise Refused(
+                f"{self._url}: {error}; is the gateway running, with api.enabled? Another address: --api"
+            ) from error
         if response.status != 200:
             answer = _json(self._read(response))
             raise _refused(response.status, answer if isinstance(answer, dict) else {})
@@ -157,7 +169,7 @@ def client(url: str, token_file: Path | None, ca: str | None) -> Client:
     else:
         token = os.environ.get(TOKEN_VAR, "").strip()
     if not token or not token.isascii() or not token.isprintable():
-        raise click.UsageError(f"no token: give --token-file or ${TOKEN_VAR} (`edgegw token create` makes one)")
+        raise NoToken(f"no token: give --token-file or ${TOKEN_VAR} (`edgegw token create` makes one)")
     return Client(url, token, ca)
 
 

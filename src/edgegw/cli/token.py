@@ -46,7 +46,8 @@ def token() -> None:
     "scopes",
     multiple=True,
     required=True,
-    help="read, events, credentials, admin, command:<device>:<command>, door:<door or group>:<action>; may be repeated.",
+    help="read, events, credentials, tickets, maintenance, requests, patrol, admin, command:<device>:<command>, "
+    "door:<door or group>:<action>; may be repeated. docs/api.md says what each allows.",
 )
 @click.option("--expires", help="Valid for this long: 12h, 90d. Until revoked if not given.")
 @FILE

@@ -10,6 +10,8 @@ from pathlib import Path
 import click
 
 from edgegw.cli.client import BadRequest, Client, Refused, client, client_options
+from edgegw.cli.table import table
+from edgegw.cli.tickets import GIVE, HEAD, row
 
 AGAIN_S = 1.0
 """Pause before a stream that ended is taken up again."""
@@ -20,13 +22,18 @@ LANES = ("alarm", "access", "command", "telemetry")
 @click.command()
 @client_options
 def alarms(url: str, token_file: Path | None, ca: str | None, as_json: bool) -> None:
-    """Alarms that are raised and not cleared."""
+    """Alarms that are raised and not cleared, with their tickets and the clock that runs."""
     found = client(url, token_file, ca).get("alarms")
     if as_json:
         click.echo(json.dumps(found, ensure_ascii=False))
         return
-    for one in sorted(found["alarms"], key=lambda alarm: (alarm["priority"], alarm["raised_at"])):
-        click.echo(f"{one['priority']} {one['raised_at']} {one['state']:<9} {one['subject']:<24} {one['title']}")
+    ordered = sorted(found["alarms"], key=lambda alarm: (alarm["priority"], alarm["raised_at"]))
+    if not ordered:
+        click.echo("no alarms", err=True)
+        return
+    refs = {one["dedup_key"]: one["ticket"]["ref"] for one in ordered if one["ticket"]}
+    for line in table(HEAD, [row(one, one["ticket"], found["at"], refs) for one in ordered], give=GIVE):
+        click.echo(line)
 
 
 @click.group()
