@@ -11,6 +11,7 @@ Owns: in what order they count. Must not know: whether there is a ticket already
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from datetime import datetime
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -147,11 +148,14 @@ def _is_for(match: Match, facts: Facts, found: Found) -> bool:
     return not match.labels or all(labels.get(name) == value for name, value in match.labels.items())
 
 
-def _named(name: str, names: AbstractSet[str]) -> bool:
+def _named(name: str, names: frozenset[str]) -> bool:
     """Whether a name is among names; one that ends in ``*`` stands for all that begin so."""
-    if name in names:
-        return True
-    return any(one.endswith("*") and name.startswith(one[:-1]) for one in names)
+    return name in names or name.startswith(_beginnings(names))
+
+
+@lru_cache(maxsize=4096)  # a catalogue's few sets, asked for with every alarm
+def _beginnings(names: frozenset[str]) -> tuple[str, ...]:
+    return tuple(name[:-1] for name in names if name.endswith("*"))
 
 
 def _is_when(match: Match, moment: datetime, holidays: AbstractSet[str]) -> bool:
