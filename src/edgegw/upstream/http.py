@@ -1,6 +1,6 @@
 """Upstream by HTTP: POST of CloudEvents batches; the application's 2xx is acceptance.
 
-Owns: the request, its limits, the optional list of rejected ids in the answer. Must not know: retries, lanes' order.
+Owns: the request, its limits, what the answer may hold: rejected ids, states of tickets. Must not know: retries, lanes' order.
 """
 
 import asyncio
@@ -11,10 +11,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from edgegw.errors import DecodeError, StoreError
 from edgegw.lateload import load
 from edgegw.model import Lane, Record
+from edgegw.ports import TicketInbox
+from edgegw.service.answers import decode
 from edgegw.upstream.cloudevents import BATCH_TYPE, Envelope
 from edgegw.upstream.outcome import Accepted, Outcome, Refused, Retry, of_status
+from edgegw.upstream.tickets import Taker
 
 if TYPE_CHECKING:
     import aiohttp
@@ -43,6 +47,11 @@ class HttpSender:
     Args:
         token: bearer token, or None.
         timeout_s: for the whole request.
+        inbox: where states of tickets go that an answer holds; without it they are passed over.
+        name: the upstream's.
+
+    Attributes:
+        tickets: what became of those states; None without an inbox.
     """
 
     def __init__(
@@ -54,8 +63,11 @@ class HttpSender:
         timeout_s: float,
         token: str | None = None,
         tls: ssl.SSLContext | None = None,
+        inbox: TicketInbox | None = None,
+        name: str = "",
     ) -> None:
         self.batch = batch
+        self.tickets = Taker(name, inbox) if inbox is not None else None
         self._url = url
         self._envelope = Envelope(gateway)
         self._timeout_s = timeout_s
@@ -90,6 +102,11 @@ class HttpSender:
         status, retry_after, body = answered
         outcome = of_status(status, len(records), retry_after=retry_after)
         if isinstance(outcome, Accepted):
+            if self.tickets is not None and b'"tickets"' in body:
+                try:
+                    await _take(self.tickets, body)
+                except StoreError as error:
+                    return Retry(f"store-{error.reason}")  # the same ids again, and the same answer
             return Accepted(outcome.count, _rejected(body))
         if isinstance(outcome, Refused):
             return Refused(outcome.reason, body[:DETAIL_CHARS].decode("utf-8", "replace"))
@@ -104,7 +121,7 @@ class HttpSender:
             return Retry("closed")
         try:
             async with self._session.post(self._url, data=batch, allow_redirects=False) as answer:
-                return answer.status, answer.headers.get("Retry-After"), await _read(answer.content)
+                return answer.status, answer.headers.get("Retry-After"), await read_most(answer.content, ANSWER_BYTES)
         except TimeoutError:
             return Retry("timeout")
         except aiohttp.ClientConnectorError:
@@ -114,12 +131,26 @@ class HttpSender:
             return Retry("no-answer")
 
 
-async def _read(content: "aiohttp.StreamReader") -> bytes:
-    """The body as far as `ANSWER_BYTES`; one `read` gives only what has arrived."""
+async def read_most(content: "aiohttp.StreamReader", most: int) -> bytes:
+    """The body as far as `most` bytes; one `read` gives only what has arrived."""
     body = bytearray()
-    while len(body) < ANSWER_BYTES and (piece := await content.read(ANSWER_BYTES - len(body))):
+    while len(body) < most and (piece := await content.read(most - len(body))):
         body += piece
     return bytes(body)
+
+
+async def _take(taker: Taker, body: bytes) -> None:
+    """States of tickets, from ``{"tickets": […]}``; what is none is counted, the batch was accepted all the same.
+
+    Raises:
+        StoreError: they could not be committed.
+    """
+    try:
+        answers = decode(body, most=ANSWER_BYTES)
+    except DecodeError as error:
+        taker.refused(error)
+    else:
+        await taker.take(answers)
 
 
 def _rejected(body: bytes) -> dict[str, str]:
