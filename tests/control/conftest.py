@@ -15,6 +15,7 @@ from edgegw.control.snapshots import (
     UpstreamSnapshot,
 )
 from edgegw.control.snapshots_acting import ActingSnapshot
+from edgegw.control.snapshots_service import ServiceSnapshot
 from edgegw.model import Lane
 from edgegw.ports import LinkStatus
 
@@ -49,6 +50,19 @@ def filled() -> Metrics:
                 credentials=1200,
                 clock_trusted=True,
                 linkages_started=1,
+            )
+        ]
+    )
+    metrics.source(
+        lambda: [
+            ServiceSnapshot(
+                tickets={"requested": 2, "acknowledged": 1},
+                overdue={("respond", "P1"): 1},
+                actions={"open": 3, "escalate": 1},
+                answers={"taken": 4, "bad": 1},
+                held={"maintenance": 5},
+                windows=1,
+                ways={"desk": False},
             )
         ]
     )

@@ -11,6 +11,8 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from edgegw.service.ticket import Action, TicketState, Why
+
 OTHER = "other"
 """The label value that stands for everything a bound has cut off."""
 
@@ -19,6 +21,10 @@ RESPONSE_BUCKETS_S = (0.005, 0.01, 0.015, 0.025, 0.05, 0.075, 0.1, 0.15, 0.25, 0
 
 COMMIT_BUCKETS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 20.0)
 """From an fsync on an SSD (under 1 ms) over tired eMMC (100 ms) to what the watchdog will not bear (20 s)."""
+
+
+HELD_WHY = frozenset({Why.GATHER, Why.CAUSE, Why.MAINTENANCE, Why.FLAPPING, Why.NO_TICKET, Why.ENDED})
+"""Of the reasons those that keep a ticket from being asked for; the others move one that is there."""
 
 
 class Kind(StrEnum):
@@ -57,6 +63,13 @@ LABELS: dict[str, Label] = {
     "status": Label("how a command ended", frozenset({"done", "rejected", "expired", "failed", "unknown"})),
     "result": Label("what a door decided", frozenset({"granted", "denied"})),
     "door_state": Label("state of a door", frozenset({"locked", "unlocked", "open", "held", "forced", "released"})),
+    "ticket_state": Label("where a ticket is, as the gateway knows", frozenset(TicketState)),
+    "clock": Label(
+        "which time ran out: until somebody acknowledges, until it is resolved", frozenset({"respond", "resolve"})
+    ),
+    "action": Label("what an event asks a ticket system to do", frozenset(Action)),
+    "answer": Label("what became of a ticket system's update", frozenset({"taken", "unknown", "bad"})),
+    "why": Label("why an alarm has no ticket", HELD_WHY),
 }
 
 
@@ -181,6 +194,19 @@ CATALOGUE: tuple[MetricSpec, ...] = (
     _g("edgegw_credentials", "credentials", "", "Credentials doors decide by."),
     _g("edgegw_clock_trusted", "0 or 1", "", "Whether dates may decide: the clock is set and did not go back."),
     _c("edgegw_linkages_started_total", "runs", "", "Linkages started by an alarm."),
+    # service tickets
+    _g("edgegw_tickets", "tickets", "ticket_state", "Troubles by the state of their ticket."),
+    _g(
+        "edgegw_tickets_overdue",
+        "tickets",
+        "clock priority",
+        "Live tickets not acknowledged, or not resolved, by the time they should have been.",
+    ),
+    _c("edgegw_ticket_actions_total", "events", "action", "Events that asked ticket systems for something."),
+    _c("edgegw_ticket_answers_total", "updates", "answer", "Ticket states that came back, on all ways."),
+    _g("edgegw_tickets_held", "alarms", "why", "Alarms that have no ticket now, by the reason."),
+    _g("edgegw_maintenance_windows", "windows", "", "Maintenance windows open now."),
+    _g("edgegw_ticket_ways_up", "0 or 1", "upstream", "Whether ticket states of this upstream can arrive."),
     # what it is about
     _g("edgegw_alarms_active", "alarms", "priority", "Alarms raised and not cleared."),
     _g("edgegw_devices", "devices", "state", "Devices by availability."),
