@@ -49,8 +49,7 @@ class ActingChecks:
                     ("devices", name), f"a device cannot be called {name!r}: the gateway's own alarms are", key=True
                 )
         access = AccessChecks(self._findings, self._there, self._net)
-        if site.doors or "timezone" in site.gateway.model_fields_set:
-            access.timezone(site.gateway.timezone)
+        access.timezone(site.gateway.timezone)
         DoorChecks(self._findings, self._there).all(site.doors)
         if not {"access", "doors"} & broken:
             access.all(site.access)

@@ -215,3 +215,6 @@ def _own(plan: SitePlan) -> Iterable[tuple[str, str]]:
         yield f"upstream-{name}", "device"
     if plan.access.sync is not None:
         yield "access-sync", "access"
+
+
+__all__ = ["catalogue", "categories", "door_conditions", "facts", "feed_members", "feeds", "one_ticket", "teams"]
