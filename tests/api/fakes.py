@@ -13,6 +13,7 @@ from edgegw.api.tokens import Token, Tokens
 from edgegw.clock import ManualClock
 from edgegw.errors import CommandError, EdgegwError, StoreError
 from edgegw.model import Command, Event, Lane, Outcome, OutcomeStatus, Quality, Record
+from edgegw.service.patrol_state import CheckResult, PatrolView, PlanRef, PointView, Summary
 from edgegw.service.ticket import TicketState, TicketUpdate, TroubleView, Window
 
 CREATED = types.moment(1_767_225_600_000_000_000)
@@ -150,6 +151,8 @@ class FakeService:
         self.kept: dict[str, Window] = {}
         self.requests: dict[str, types_service.ServiceRequest] = {}
         self.checkins: dict[str, types_service.PatrolCheckin] = {}
+        self.over: set[str] = set()
+        self.results: list[tuple[str, tuple[str, ...]]] = [("out-of-order", ("late",))]
         self.by: list[str] = []
         self.store_down = False
 
@@ -174,10 +177,9 @@ class FakeService:
             raise EdgegwError("unknown-target", f"no {scope} {target}")
         self._commit(by)
         id_ = f"w-{scope}-{len(self.kept) + 1}"
-        id_ = next((one.id for one in self.kept.values() if (one.scope, one.target) == (scope, target)), id_)
-        window = Window(
-            id=id_, scope=scope, target=target, reason=reason, by=by, began=self.clock.now(), until_ns=until_ns
-        )
+        at = self.clock.now()
+        target = target or "gateway"
+        window = Window(id=id_, scope=scope, target=target, reason=reason, by=by, began=at, until_ns=until_ns)
         self.kept[id_] = window
         return window
 
@@ -188,9 +190,10 @@ class FakeService:
     async def request(self, request: types_service.ServiceRequest, *, by: str) -> TroubleView:
         if request.category == "none":
             raise EdgegwError("unknown-category", "no category none")
-        if self.requests.setdefault(request.id, request) != request:
-            raise EdgegwError("used-id", "another request had it")
+        if request.id in self.over:
+            raise EdgegwError("used-id", "that is over")
         self._commit(by)
+        self.requests.setdefault(request.id, request)
         key = f"service/request-{request.id}"
         return self.views.setdefault(
             key, trouble(key, title=request.title, category=request.category, ref="EG-REQ2EST7", ticket_id=f"t-{key}")
@@ -198,22 +201,32 @@ class FakeService:
 
     async def withdraw(self, request: str, *, by: str) -> bool:
         self._commit(by)
+        self.over.add(request)
         return self.requests.pop(request, None) is not None
 
-    async def check_in(self, checkin: types_service.PatrolCheckin, *, by: str) -> types_service.CheckinTaken:
+    async def check_in(self, checkin: types_service.PatrolCheckin, *, by: str) -> list[CheckResult]:
         if checkin.point not in {"gate", "roof"}:
             raise EdgegwError("unknown-point", f"no point {checkin.point}")
         self._commit(by)
-        new = checkin.id not in self.checkins
         self.checkins[checkin.id] = checkin
-        return types_service.CheckinTaken(taken=new, plan="night", round="night/2026-01-01T00:00", state="on-time")
+        return [CheckResult("night", "night/r1", checkin.point, word, also) for word, also in self.results]
 
-    def patrols(self) -> list[types_service.PatrolPlan]:
-        due = types.moment(CREATED_NS + 30 * MINUTE_NS)
-        gate = types_service.PatrolPoint(point="gate", name="大门", state="on-time", due=due, at=CREATED, who="王")
-        roof = types_service.PatrolPoint(point="roof", state="due", due=due)
-        going = types_service.PatrolRound(id="night/2026-01-01T00:00", started=CREATED, due=due, points=(gate, roof))
-        return [types_service.PatrolPlan(plan="night", name="夜巡", rounds=(going,))]
+    def patrols(self) -> list[PatrolView]:
+        due = CREATED_NS + 30 * MINUTE_NS
+        gate = PointView(
+            id="gate", name="大门", result="late", overdue=True, due_ns=due, by_ns=due + MINUTE_NS, who="王"
+        )
+        roof = PointView(id="roof", name="屋顶", result="", overdue=False, due_ns=0, by_ns=due)
+        last = Summary(
+            plan=PlanRef("night", "夜巡"), round="night/r0", planned="2025-12-31T00:00:00.000Z", at="2025-12-31T01:00:00.000Z",
+            reason="complete", total=2, checked=2, on_time=1, early=0, late=1, missed=0, ratio=1.0, results={}, points=(),
+        )  # fmt: skip
+        return [
+            PatrolView(plan="day", name="日巡", next_ns=due, missed=True),
+            PatrolView(
+                plan="night", name="夜巡", round="night/r1", start_ns=CREATED_NS, points=(gate, roof), last=last
+            ),
+        ]
 
 
 def record(seq: int, lane: Lane = Lane.ALARM, data: bytes = b'{"a":1}') -> Record:

@@ -1,6 +1,11 @@
 """The document says what the table of routes says, and nothing more."""
 
+import json
+import re
+from pathlib import Path
+
 import jsonschema
+import msgspec
 
 from edgegw.api.acts import Acts
 from edgegw.api.handlers import Handlers
@@ -10,6 +15,7 @@ from edgegw.api.problems import STATUSES
 from edgegw.api.routes import ROUTES
 from edgegw.api.server import ApiServer
 from edgegw.api.types import CommandRequest
+from edgegw.api.types_service import Tickets
 from edgegw.commands.admission import REASONS
 from edgegw.rights import WORDS
 
@@ -78,3 +84,15 @@ def test_every_reason_of_admission_that_the_api_can_meet_has_a_status():
     from edgegw.commands.admission import ADMISSION_REASONS
 
     assert ADMISSION_REASONS - set(STATUSES) <= {"no-expiry"}  # upstream's alone
+
+
+def test_the_examples_of_the_page_are_taken():
+    page = (Path(__file__).parents[2] / "docs" / "api.md").read_text("utf-8")
+    found = re.findall(r"""\$U/([a-z/]+) -d '([^']+)'""", page)
+    taken = {route.path.removeprefix("/api/v1/"): route.body for route in ROUTES if route.method == "POST"}
+    assert {path for path, _ in found} == {"tickets", "maintenance", "requests", "patrols/checkins"}
+    for path, body in found:
+        assert msgspec.json.decode(body, type=taken[path])
+    [told] = re.findall(r"""```json\n(\{"tickets".+?)```""", page, re.DOTALL)
+    ticket = msgspec.json.decode(told, type=Tickets).tickets[0]
+    assert set(msgspec.structs.asdict(ticket)) == set(json.loads(told)["tickets"][0])

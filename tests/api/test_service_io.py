@@ -133,14 +133,14 @@ async def test_maintenance_is_declared_seen_and_ended(backend, path):
         )  # fmt: skip
         again = {**body, "minutes": None, "until": "2026-01-31T08:00:00+08:00"}
         status, window = await answer(http.post(MAINTENANCE, json=again))
-        assert (status, window["id"], window["until"]) == (200, "w-device-1", "2026-01-31T00:00:00Z")
+        assert (status, window["id"], window["until"]) == (200, "w-device-2", "2026-01-31T00:00:00Z")
         place = {"scope": "place", "target": " floor=2 , building=3", "reason": "x", "minutes": 1}
         status, window = await answer(http.post(MAINTENANCE, json=place))
         assert (status, window["target"]) == (200, "floor=2,building=3")
         status, window = await answer(http.post(MAINTENANCE, json={"scope": "gateway", "reason": "x", "minutes": 1}))
-        assert (status, window["target"]) == (200, "")
+        assert (status, window["target"]) == (200, "gateway")
         _, found = await answer(http.get(MAINTENANCE))
-        assert [one["scope"] for one in found["windows"]] == ["device", "place", "gateway"]
+        assert [one["scope"] for one in found["windows"]] == ["device", "device", "place", "gateway"]
         assert await answer(http.delete(f"{MAINTENANCE}/w-device-1")) == (200, {"ended": True})
         for gone in ("w-device-1", "%0A"):
             status, told = await answer(http.delete(f"{MAINTENANCE}/{gone}"))
@@ -194,18 +194,19 @@ async def test_a_request_becomes_a_ticket_and_is_withdrawn(backend, path):
             status, taken = await answer(http.post(REQUESTS, json=REQUEST))
             assert (status, taken["id"], taken["ticket"]["ref"]) == (200, "WX-20260101:7", "EG-REQ2EST7")
             assert taken["ticket"]["title"] == "三楼有水渍"
-        status, told = await answer(http.post(REQUESTS, json={**REQUEST, "title": "other"}))
-        assert (status, told["reason"], told["id"]) == (409, "used-id", "WX-20260101:7")
         status, told = await answer(http.post(REQUESTS, json={**REQUEST, "id": "x", "category": "none"}))
         assert (status, told["reason"]) == (404, "unknown-category")
         assert await answer(http.delete(f"{REQUESTS}/WX-20260101:7")) == (200, {"withdrawn": True})
         status, told = await answer(http.delete(f"{REQUESTS}/WX-20260101:7"))
         assert (status, told["reason"], told["id"]) == (404, "unknown-request", "WX-20260101:7")
+        status, told = await answer(http.post(REQUESTS, json=REQUEST))
+        assert (status, told["reason"], told["id"]) == (409, "used-id", "WX-20260101:7")
     assert set(backend.service.by) == {"front-desk"}
     assert audited(backend)[0] == ("POST", "requests", "WX-20260101:7", 200)
-    assert audited(backend)[-2:] == [
+    assert audited(backend)[-3:] == [
         ("DELETE", "requests/{id}", "WX-20260101:7", 200),
         ("DELETE", "requests/{id}", "WX-20260101:7", 404),
+        ("POST", "requests", "WX-20260101:7", 409),
     ]
 
 
@@ -239,13 +240,27 @@ async def test_patrols_and_check_ins(backend, path):
     }
     async with serving(backend, path) as server, client(server, secret) as http:
         _, found = await answer(http.get("/api/v1/patrols"))
-        going = found["plans"][0]["rounds"][0]
-        assert [(one["point"], one["state"], one["who"]) for one in going["points"]] == [
-            ("gate", "on-time", "王"), ("roof", "due", ""),
-        ]  # fmt: skip
-        taken = {"taken": True, "plan": "night", "round": "night/2026-01-01T00:00", "state": "on-time"}
+        day, night = found["plans"]
+        assert day == {
+            "plan": "day", "name": "日巡", "round": None, "next": "2026-01-01T00:30:00Z", "missed": True, "last": None,
+        }  # fmt: skip
+        assert night["round"]["started"] == "2026-01-01T00:00:00Z"
+        gate, roof = night["round"]["points"]
+        assert gate == {
+            "point": "gate", "name": "大门", "state": "late", "due": "2026-01-01T00:30:00Z",
+            "by": "2026-01-01T00:31:00Z", "who": "王",
+        }  # fmt: skip
+        assert (roof["state"], roof["due"]) == ("due", None)
+        assert (night["last"]["id"], night["last"]["ended"]) == ("night/r0", "2025-12-31T01:00:00Z")
+        result = {"plan": "night", "round": "night/r1", "point": "gate", "result": "out-of-order", "also": ["late"]}
+        taken = {"taken": True, "round": "night/r1", "results": [result]}
         assert await answer(http.post(CHECKINS, json=body)) == (200, taken)
-        assert await answer(http.post(CHECKINS, json=body)) == (200, {**taken, "taken": False})
+        backend.service.results = [("repeated", ())]
+        status, told = await answer(http.post(CHECKINS, json=body))
+        assert (status, told["taken"], told["round"], told["results"][0]["result"]) == (200, False, "", "repeated")
+        backend.service.results = []
+        said = await answer(http.post(CHECKINS, json=body))
+        assert said == (200, {"taken": False, "round": "", "results": []})
         status, told = await answer(http.post(CHECKINS, json={**body, "point": "moon"}))
         assert (status, told["reason"]) == (404, "unknown-point")
         for wrong in ({"who": ""}, {"who": "a\n"}, {"tag": "t" * 129}, {"id": "a b"}, {"at": "1960-01-01T00:00:00Z"}):

@@ -6,7 +6,8 @@ Owns: the contract. Must not know: any implementation.
 from collections.abc import Sequence
 from typing import Protocol
 
-from edgegw.api.types_service import CheckinTaken, PatrolCheckin, PatrolPlan, ServiceRequest, WindowScope
+from edgegw.api.types_service import PatrolCheckin, ServiceRequest, WindowScope
+from edgegw.service.patrol_state import CheckResult, PatrolView
 from edgegw.service.ticket import TicketUpdate, TroubleView, Window
 
 
@@ -32,10 +33,7 @@ class ServiceBackend(Protocol):
         ...
 
     async def declare(self, scope: WindowScope, target: str, reason: str, *, by: str, until_ns: int) -> Window:
-        """Begin maintenance, at once.
-
-        There is one window for a scope and target: declared again it keeps its id and gets this reason, issuer and end; so a
-        request that is sent twice does no more than one.
+        """Begin maintenance, at once. Windows may overlap: what is declared twice is on until both have ended.
 
         Args:
             target: id of a device, door or link; ``building=3,floor=2`` for a place, each name once, no blanks; empty for the
@@ -52,11 +50,10 @@ class ServiceBackend(Protocol):
         ...
 
     async def request(self, request: ServiceRequest, *, by: str) -> TroubleView:
-        """Somebody asks for something. Idempotent by ``request.id``: what is known already gives its trouble, unchanged.
+        """Somebody asks for something. Idempotent by ``request.id``: one that is open gives its trouble, unchanged.
 
         Raises:
-            EdgegwError: ``unknown-category``; ``used-id``: of another request, or of one that is over; ``too-many``: requests
-                open.
+            EdgegwError: ``unknown-category``; ``bad-request``; ``used-id``: of one that is over; ``too-many``: requests open.
         """
         ...
 
@@ -64,14 +61,17 @@ class ServiceBackend(Protocol):
         """A request by its id is no longer needed: its trouble has recovered; False if there is no such request open."""
         ...
 
-    async def check_in(self, checkin: PatrolCheckin, *, by: str) -> CheckinTaken:
-        """Somebody was at a point. Idempotent by ``checkin.id``.
+    async def check_in(self, checkin: PatrolCheckin, *, by: str) -> Sequence[CheckResult]:
+        """Somebody was at a point: what that was, for each round under way that has it; none: no such round.
+
+        Idempotent by ``checkin.id``, also over the end of a round: an id that was taken lately gives what it gave.
 
         Raises:
-            EdgegwError: ``unknown-plan``, ``unknown-point``; ``bad-time``: ``checkin.at`` is in the future or too long ago.
+            EdgegwError: ``unknown-plan``, ``unknown-point``, ``wrong-tag``; ``bad-time``: ``checkin.at`` is in the future, or
+                the clock cannot tell.
         """
         ...
 
-    def patrols(self) -> Sequence[PatrolPlan]:
-        """All plans with the rounds that go on and those that ended lately."""
+    def patrols(self) -> Sequence[PatrolView]:
+        """All plans now, in the site's order."""
         ...

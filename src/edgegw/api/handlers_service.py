@@ -17,12 +17,17 @@ from edgegw.api.types import Alarm, Alarms, AlarmTicket, is_slug, moment, wall_n
 from edgegw.api.types_service import (
     LABELS_MOST,
     MINUTES_MOST,
+    CheckinResult,
     CheckinTaken,
     Maintenance,
     MaintenanceEnded,
     MaintenanceStart,
     MaintenanceWindow,
     PatrolCheckin,
+    PatrolLast,
+    PatrolPlan,
+    PatrolPoint,
+    PatrolRound,
     Patrols,
     RequestTaken,
     RequestWithdrawn,
@@ -33,6 +38,7 @@ from edgegw.api.types_service import (
     TicketsTaken,
 )
 from edgegw.clock import Clock
+from edgegw.service.patrol_state import CheckResult, PatrolView, PointView, Result
 from edgegw.service.ticket import TicketState, TroubleView, Window
 
 NS_PER_MINUTE = 60_000_000_000
@@ -129,13 +135,15 @@ class ServiceHandlers:
 
     async def patrols(self, _: Call) -> Patrols:
         """All plans."""
-        return Patrols(tuple(self._service().patrols()), self._now())
+        return Patrols(tuple(map(_plan, self._service().patrols())), self._now())
 
     async def check_in(self, call: Call) -> CheckinTaken:
         """Somebody was at a point."""
         body: PatrolCheckin = call.body
         call.target = f"{body.plan or ''}/{body.point}"
-        return await self._acts.run(self._service().check_in(body, by=holder(call).name), "api-check-in")
+        found = await self._acts.run(self._service().check_in(body, by=holder(call).name), "api-check-in")
+        rounds = [one.round for one in found if one.result in tuple(Result)]
+        return CheckinTaken(taken=bool(rounds), round=rounds[0] if rounds else "", results=tuple(map(_result, found)))
 
     # --- inside -------------------------------------------------------------------------------------------------------
 
@@ -236,4 +244,48 @@ def _window(window: Window) -> MaintenanceWindow:
         by=window.by,
         began=moment(window.began.wall_ns),
         until=moment(window.until_ns),
+    )
+
+
+def _result(found: CheckResult) -> CheckinResult:
+    return CheckinResult(
+        plan=found.plan, round=found.round, point=found.point, result=found.result, also=tuple(found.also)
+    )
+
+
+def _point(view: PointView) -> PatrolPoint:
+    return PatrolPoint(
+        point=view.id,
+        name=view.name,
+        state=view.result or ("overdue" if view.overdue else "due"),  # type: ignore[arg-type]  # a `Result`, or these two
+        due=_at(view.due_ns),
+        by=_at(view.by_ns),
+        who=view.who,
+    )
+
+
+def _plan(view: PatrolView) -> PatrolPlan:
+    last = view.last
+    return PatrolPlan(
+        plan=view.plan,
+        name=view.name,
+        round=PatrolRound(id=view.round, started=_at(view.start_ns), points=tuple(map(_point, view.points)))
+        if view.round
+        else None,
+        next=_at(view.next_ns),
+        missed=view.missed,
+        last=None
+        if last is None
+        else PatrolLast(
+            id=last.round,
+            planned=datetime.fromisoformat(last.planned),
+            ended=datetime.fromisoformat(last.at),
+            reason=last.reason,
+            total=last.total,
+            checked=last.checked,
+            on_time=last.on_time,
+            early=last.early,
+            late=last.late,
+            missed=last.missed,
+        ),
     )

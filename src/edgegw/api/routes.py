@@ -131,7 +131,7 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         name="declare_maintenance", method="POST", path=f"{PREFIX}/maintenance",
-        summary="Begin maintenance, with a reason and an end; declared again for the same target, reason and end are replaced",
+        summary="Begin maintenance, with a reason and an end; what is declared twice is on until both have ended",
         scope="maintenance", body=types_service.MaintenanceStart, gives=types_service.MaintenanceWindow, errors=(404,),
     ),
     Route(

@@ -185,11 +185,16 @@ class PatrolCheckin(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     id: Annotated[str, Meta(pattern=REF_PATTERN, description="the caller's own: a check-in sent twice is one")]
     point: Slug
-    plan: Annotated[Slug | None, Meta(description="null: whichever round has this point open")] = None
+    plan: Annotated[Slug | None, Meta(description="null: every plan that has this point")] = None
     who: Annotated[str, Meta(pattern=_WORDS_PATTERN, max_length=64)]
     at: Annotated[Moment | None, Meta(description="when; for an app that was out of reach meanwhile. Null: now")] = None
     tag: Annotated[
-        str, Meta(pattern=_LINE_PATTERN, max_length=128, description="what was read there; never stored or shown whole")
+        str,
+        Meta(
+            pattern=_LINE_PATTERN,
+            max_length=128,
+            description="what was read there; must be the point's, where that has one",
+        ),
     ] = ""
 
     def __post_init__(self) -> None:
@@ -199,44 +204,75 @@ class PatrolCheckin(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         check_moments(self.at)
 
 
+class CheckinResult(Struct, frozen=True, kw_only=True):
+    """What a check-in was in one round."""
+
+    plan: Slug
+    round: str
+    point: Slug
+    result: Annotated[
+        str,
+        Meta(
+            description="on-time, early, late, out-of-order, too-fast; repeated, unknown and not-allowed change nothing"
+        ),
+    ]
+    also: Annotated[tuple[str, ...], Meta(description="what held besides")] = ()
+
+
 class CheckinTaken(Struct, frozen=True, kw_only=True):
     """Committed."""
 
-    taken: Annotated[bool, Meta(description="false: this id was taken before, and nothing changed")]
-    plan: str = ""
-    round: Annotated[
-        str, Meta(description="id of the round it counts for; empty: no round is open, it is recorded")
-    ] = ""
-    state: Annotated[str, Meta(description="on-time, late or out-of-order; empty without a round")] = ""
+    taken: Annotated[bool, Meta(description="whether it counts in a round; false: nothing is to be sent again")]
+    round: Annotated[str, Meta(description="the first round it counts in; empty: none is under way there")] = ""
+    results: Annotated[tuple[CheckinResult, ...], Meta(description="one for each round that has this point")] = ()
 
 
 class PatrolPoint(Struct, frozen=True, kw_only=True):
     """A point of a round."""
 
     point: Slug
-    name: str = ""
-    state: Literal["due", "on-time", "late", "missed", "out-of-order"]
-    due: Annotated[Moment | None, Meta(description="the latest time that is on time")] = None
-    at: Annotated[Moment | None, Meta(description="when somebody was there")] = None
+    name: str
+    state: Literal["due", "overdue", "on-time", "early", "late", "out-of-order", "too-fast", "missed"]
+    due: Annotated[Moment | None, Meta(description="when somebody should be there; null: only the order is planned")]
+    by: Annotated[Moment | None, Meta(description="the latest time that is on time")]
     who: str = ""
 
 
 class PatrolRound(Struct, frozen=True, kw_only=True):
-    """One round of a plan: going on, or ended lately."""
+    """A round under way."""
 
     id: str
-    started: Moment
-    due: Annotated[Moment, Meta(description="its end; what is not checked in by then is missed")]
-    ended: Moment | None = None
+    started: Annotated[Moment | None, Meta(description="as planned")]
     points: tuple[PatrolPoint, ...] = ()
 
 
+class PatrolLast(Struct, frozen=True, kw_only=True):
+    """A round that is over."""
+
+    id: str
+    planned: Moment
+    ended: Moment
+    reason: Annotated[
+        str,
+        Meta(description="complete, over, next-round, gateway-off, clock-step (the clock was set over it), removed"),
+    ]
+    total: int
+    checked: Annotated[int, Meta(description="points visited, however late")]
+    on_time: int
+    early: int
+    late: int
+    missed: int
+
+
 class PatrolPlan(Struct, frozen=True, kw_only=True):
-    """A plan of patrols, with its rounds; the latest first."""
+    """A plan of patrols now."""
 
     plan: Slug
-    name: str = ""
-    rounds: tuple[PatrolRound, ...] = ()
+    name: str
+    round: Annotated[PatrolRound | None, Meta(description="null: none is under way")]
+    next: Annotated[Moment | None, Meta(description="the next planned start; null: none, or the clock is not set")]
+    missed: Annotated[bool, Meta(description="whether its alarm is raised")]
+    last: PatrolLast | None
 
 
 class Patrols(Struct, frozen=True):

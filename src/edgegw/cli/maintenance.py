@@ -68,7 +68,7 @@ def start(
     ca: str | None,
     as_json: bool,
 ) -> None:
-    """Begin maintenance of each DEVICE, door, link or place; of one that is on already, reason and end are replaced.
+    """Begin maintenance of each DEVICE, door, link or place; what is begun twice is on until both have ended.
 
     Needs a token with scope maintenance. If one of several is refused, the others are begun all the same, and the exit code is
     its: 2 for what can be corrected, 1 if the gateway cannot now.
@@ -129,4 +129,4 @@ def _seconds(text: str) -> float:
 
 
 def _what(window: dict[str, Any]) -> str:
-    return f"{window['scope']} {window['target']}".rstrip()
+    return "gateway" if window["scope"] == "gateway" else f"{window['scope']} {window['target']}"

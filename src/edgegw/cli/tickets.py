@@ -105,7 +105,8 @@ def clock(ticket: Mapping[str, Any], now: str, refs: Mapping[str, str]) -> str:
     if state in {"held", "merged"}:
         if ticket["cause"]:
             return f"part of {refs.get(ticket['cause'], ticket['cause'])}"
-        return WHY.get(ticket["why"], ticket["why"])
+        why: str = ticket["why"]
+        return WHY.get(why, why)
     return ""
 
 
