@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 
 from edgegw.config.acting import Clock, Date, Title
+from edgegw.config.patrols import Patrol, Rating, ServiceButton
 from edgegw.profiles.fields import Duration, Slug, Strict
 
 Priority = Literal["P1", "P2", "P3", "P4"]
@@ -21,7 +22,7 @@ OptionalSlug = Annotated[str, Field(pattern=r"^([a-z0-9][a-z0-9_.-]{0,63})?$")]
 Pattern = Annotated[str, Field(pattern=r"^(\*|[a-z0-9][a-z0-9_./-]{0,127}\*?)$")]
 """A name, or the beginning of names and ``*``."""
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-Between = Annotated[tuple[Clock, Clock], Field(strict=False)]
+Between = Annotated[tuple[Clock, ...], Field(strict=False, min_length=2, max_length=2)]
 """``["22:00", "06:00"]``: from, to; over midnight if the second is not later."""
 TargetTime = Annotated[Duration, Field(ge=1, le=400 * 86400)]
 """A target: from a second to 400 days, beyond which nobody waits."""
@@ -288,6 +289,9 @@ class Service(Strict):
         one_ticket: how many troubles become one ticket.
         feeds: things that fail together, each under its name.
         history: how long is kept what reports are made of.
+        patrols: patrol plans, each under its id.
+        buttons: buttons that ask for service, each under its name: an alarm of its device with that name.
+        ratings: panels at which people rate, each under its name.
     """
 
     categories: dict[Slug, ServiceCategory] = Field(default={})
@@ -310,3 +314,6 @@ class Service(Strict):
     one_ticket: OneTicketSection = OneTicketSection()
     feeds: dict[Slug, FeedSection] = Field(default={})
     history: HistorySection = HistorySection()
+    patrols: Annotated[dict[Slug, Patrol], Field(max_length=100)] = Field(default={})
+    buttons: dict[Slug, ServiceButton] = Field(default={})
+    ratings: dict[Slug, Rating] = Field(default={})
