@@ -1,6 +1,8 @@
 """Ticket systems' messages: what is taken, what is mended, what is refused, and that nothing else ever happens."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -134,6 +136,16 @@ def test_what_is_no_message(payload, reason):
 def test_as_many_as_there_may_be():
     got = decode(message(*(one(version=n, note="x" * 500) for n in range(UPDATES_MOST))), most=1024 * 1024)
     assert [update.version for update in got.updates] == list(range(UPDATES_MOST))
+
+
+def test_the_page_s_example_is_a_message_with_everything_in_it():
+    page = (Path(__file__).parents[2] / "docs" / "tickets.md").read_text(encoding="utf-8")
+    section = page[page.index("## How answers arrive") :]
+    example = re.search(r"```json\n(.*?)```", section, re.DOTALL)
+    assert example is not None
+    got = decode(example[1].encode())
+    assert (len(got.updates), got.bad, got.next) == (1, 0, "4711")
+    assert all(getattr(got.updates[0], field) for field in TicketUpdate.__struct_fields__)
 
 
 JSON = st.recursive(
