@@ -11,9 +11,10 @@ from collections.abc import Callable, Sequence
 from edgegw.app.secrets import reveal, tls_context
 from edgegw.clock import Clock
 from edgegw.config.plan import DevicePlan, SitePlan
-from edgegw.config.upstream import HttpUpstream
+from edgegw.config.upstream import HttpUpstream, RestUpstream
+from edgegw.errors import ConfigError
 from edgegw.model import Lane, Record
-from edgegw.ports import Outbox
+from edgegw.ports import Outbox, TicketInbox
 from edgegw.profiles.decode import Decoder, compile_profile
 from edgegw.profiles.fields import Text
 from edgegw.rules.device import DeviceSpec
@@ -72,13 +73,14 @@ def delivery(
     clock: Clock,
     on_accepted: Callable[[Record, int], None],
     on_condition: Callable[[str, str | None], None],
+    inbox: TicketInbox | None = None,
 ) -> Delivery:
-    """One upstream with its lanes."""
+    """One upstream with its lanes. `inbox`: where ticket systems' answers go; upstreams of kind rest need it."""
     config = plan.upstream[name]
     return Delivery(
         name,
         outbox,
-        _sender(plan, name),
+        _sender(plan, name, clock, inbox),
         lanes=lanes_of(config.lanes),
         clock=clock,
         first_s=config.retry.first,
@@ -88,8 +90,10 @@ def delivery(
     )
 
 
-def _sender(plan: SitePlan, name: str) -> Sender:
+def _sender(plan: SitePlan, name: str, clock: Clock, inbox: TicketInbox | None) -> Sender:
     config, gateway = plan.upstream[name], plan.gateway.id
+    if isinstance(config, RestUpstream):
+        return _rest(plan, name, config, clock, inbox)
     if isinstance(config, HttpUpstream):
         from edgegw.upstream.http import HttpSender  # noqa: PLC0415  # only where a site has one
 
@@ -122,6 +126,34 @@ def _sender(plan: SitePlan, name: str) -> Sender:
         timeout_s=config.timeout,
         first_s=config.retry.first,
         most_s=config.retry.most,
+    )
+
+
+def _rest(plan: SitePlan, name: str, config: RestUpstream, clock: Clock, inbox: TicketInbox | None) -> Sender:
+    from edgegw.mappings.loader import compile_mapping, find_mapping, load_mapping, settings_of  # noqa: PLC0415  # optional
+    from edgegw.upstream.rest.client import RestClient  # noqa: PLC0415
+    from edgegw.upstream.rest.sender import RestSender  # noqa: PLC0415
+
+    if inbox is None:
+        raise ConfigError("upstream", f"upstream {name}: kind rest, and nobody takes ticket answers")
+    loaded = load_mapping(find_mapping(config.mapping, plan.base))
+    settings = settings_of(loaded.spec, config.settings)
+    url = config.url or loaded.spec.url or ""  # checked with the site
+    return RestSender(
+        name,
+        compile_mapping(loaded, settings, language=plan.gateway.language),
+        RestClient(url, timeout_s=config.timeout, tls=tls_context(config.tls)),
+        base=url,
+        gateway=plan.gateway.id,
+        language=plan.gateway.language,
+        settings=settings,
+        secrets={key: reveal(plan, secret) or "" for key, secret in config.secrets.items()},
+        inbox=inbox,
+        clock=clock,
+        states=config.states,
+        rate=config.rate,
+        poll_every_s=config.poll_every,
+        settle_s=config.settle,
     )
 
 

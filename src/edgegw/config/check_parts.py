@@ -20,7 +20,7 @@ from edgegw.config.schema import (
     SerialLink,
     Site,
 )
-from edgegw.config.upstream import HttpTickets, HttpUpstream, MqttTickets, MqttUpstream, Upstream
+from edgegw.config.upstream import HttpTickets, HttpUpstream, MqttTickets, MqttUpstream, RestUpstream, Upstream
 from edgegw.model import Lane
 
 COMMON_BAUDS = frozenset(
@@ -134,6 +134,9 @@ class PartChecks:
         if isinstance(upstream, HttpUpstream):
             self._http(at, name, upstream)
             return
+        if isinstance(upstream, RestUpstream):
+            self._rest(at, upstream)
+            return
         self._net.session(at, upstream, client_id(upstream, self._gateway, name))
         if fault := template_fault(upstream.topic):
             self._findings.error((*at, "topic"), f"topic {fault}")
@@ -182,6 +185,14 @@ class PartChecks:
             self._findings.error(
                 loc, f"upstream {seen[0]!r} sends the same lanes ({lanes}) to this URL already; remove one"
             )
+
+    def _rest(self, at: Loc, upstream: RestUpstream) -> None:
+        try:
+            from edgegw.config.check_rest import check_rest  # noqa: PLC0415  # needs an optional package
+        except ImportError:
+            self._findings.error((*at, "kind"), "kind: rest needs a package more: pip install 'edgegw[rest]'")
+            return
+        check_rest(self._findings, self._net, at, upstream, base=self._base, language=self._gateway.language)
 
     def lanes(self, upstreams: Mapping[str, Upstream]) -> None:
         """Warn of lanes nobody takes."""

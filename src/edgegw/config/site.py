@@ -92,6 +92,8 @@ def secrets(plan: SitePlan) -> Iterator[tuple[str, Secret]]:
         for key in ("password", "token"):
             if (secret := getattr(upstream, key, None)) is not None:
                 yield f"upstream.{name}.{key}", secret
+        for key, secret in getattr(upstream, "secrets", {}).items():
+            yield f"upstream.{name}.secrets[{key}]", secret
     if plan.access.key is not None:
         yield ACCESS_KEY, plan.access.key
     if plan.access.sync is not None and plan.access.sync.token is not None:

@@ -127,4 +127,44 @@ class MqttUpstream(Strict):
         return self
 
 
-Upstream = Annotated[HttpUpstream | MqttUpstream, Field(discriminator="kind")]
+TicketWord = Literal["opened", "acknowledged", "assigned", "resolved", "closed", "rejected"]
+SettingValue = str | int | float | bool | dict[str, str | int | float | bool]
+
+
+class RestUpstream(Strict):
+    """Tickets in an existing ticket system, by a mapping (docs/ticket-systems.md). Takes the alarm lane.
+
+    Attributes:
+        url: where the system is, without the paths of its API; not needed where the mapping knows it.
+        mapping: ``redmine``, ``roundup``, ``alertmanager``, ``wecom``, ``dingtalk``, or ``./my.yaml``.
+        settings: as the mapping asks for them.
+        secrets: name → reference, see Secret; as the mapping asks for them.
+        states: the system's word → ``opened``, ``acknowledged`` …; adds to the mapping's.
+        rate: most requests in any minute, second or hour; the mapping's if not given.
+        poll_every: how often the states of open tickets are asked for; 0: never.
+        settle: how long a create whose answer was lost may still take effect in the other system.
+        timeout: the whole request.
+        tls: authorities and client certificate, where the system's do not do.
+        retry: pauses between attempts.
+    """
+
+    kind: Literal["rest"]
+    mapping: Annotated[str, Field(min_length=1, max_length=255)]
+    url: HttpUrl | None = None
+    settings: dict[str, SettingValue] = Field(default_factory=dict)
+    secrets: dict[str, Secret] = Field(default_factory=dict)
+    states: dict[str, TicketWord] = Field(default_factory=dict)
+    rate: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,4}/(s|min|h)$")] | None = None
+    poll_every: Annotated[Duration, Field(ge=0, le=3600)] = 15.0
+    settle: Annotated[Duration, Field(ge=0, le=60)] = 2.0
+    timeout: Duration = 10.0
+    tls: Tls | None = None
+    retry: Retry = Retry()
+
+    @property
+    def lanes(self) -> tuple[Literal["alarm"], ...]:
+        """Tickets are on the alarm lane."""
+        return ("alarm",)
+
+
+Upstream = Annotated[HttpUpstream | MqttUpstream | RestUpstream, Field(discriminator="kind")]
