@@ -1,24 +1,13 @@
-"""What events become at the desk."""
+"""What events become at the desk, and what it remembers."""
 
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from simulators.desk.ledger import BadEventError, Ledger, checked
-
-
-def event(number: int, kind: str = "edgegw.reading", seq: int | None = None, **data: Any) -> dict[str, Any]:
-    return {
-        "specversion": "1.0", "id": f"id-{number}", "source": "edgegw/gw", "type": kind, "subject": "leak-1",
-        "time": "2026-11-24T12:00:00Z", "edgegwseq": str(number if seq is None else seq), "data": data,
-    }  # fmt: skip
-
-
-def alarm(number: int, what: str, **data: Any) -> dict[str, Any]:
-    base = {"dedup_key": "gw/leak-1/leak", "title": "漏水 · 3-1203", "priority": "P1", "location": {"text": "3-1203"}}
-    return event(number, f"edgegw.alarm.{what}", None, **base | {"device": {"id": "leak-1"}} | data)
+from simulators.desk.ledger import BadCursorError, BadEventError, Ledger, LedgerError, checked
+from tests.simulators.desk_events import KEY, TICKET, alarm, asks, event
 
 
 @pytest.fixture
@@ -39,7 +28,7 @@ def test_an_id_is_taken_once_within_and_across_batches(ledger: Ledger) -> None:
     assert (stats["received"], stats["events"], stats["duplicates"]) == (5, 3, 2)
 
 
-def test_an_alarm_opens_one_ticket_until_it_is_cleared_and_a_new_one_after(ledger: Ledger) -> None:
+def test_an_older_gateways_alarm_opens_one_ticket_until_it_is_cleared_and_a_new_one_after(ledger: Ledger) -> None:
     ledger.take([alarm(1, "raised"), alarm(2, "updated", priority="P2"), alarm(3, "raised")], 1)
     assert states(ledger) == [(1, "open")]
     first = ledger.tickets("open", 10)[0]
@@ -64,9 +53,10 @@ def test_holes_in_seq_are_told_whatever_the_order_of_arrival(ledger: Ledger) -> 
 
 def test_a_failed_batch_leaves_nothing_behind(ledger: Ledger) -> None:
     with pytest.raises(TypeError):
-        ledger.take([event(1), event(2) | {"data": {1, 2}}], 1)
+        ledger.take([asks(1, "open"), event(2) | {"data": {1, 2}}], 1)
     assert ledger.events(None, 0, 10) == []
     assert ledger.stats()["events"] == 0
+    assert ledger.answers("")["tickets"] == []
     assert ledger.take([event(1)], 2) == 1
 
 
@@ -74,6 +64,7 @@ def test_everything_is_there_after_opening_again(ledger: Ledger, tmp_path: Path)
     ledger.take([alarm(1, "raised"), event(2, n=1)], 7)
     again = Ledger(tmp_path / "desk.db")
     assert again.stats() == ledger.stats()
+    assert again.answers("") == ledger.answers("")
     assert again.take([event(2), event(3)], 8) == 1
     assert [one["arrival"] for one in again.events(None, 0, 10)] == sorted(
         {o["arrival"] for o in again.events(None, 0, 10)}
@@ -87,3 +78,63 @@ def test_everything_is_there_after_opening_again(ledger: Ledger, tmp_path: Path)
 def test_what_is_no_event_is_refused(bad: object) -> None:
     with pytest.raises(BadEventError):
         checked(bad)
+
+
+def test_a_file_of_another_version_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "old.db"
+    with sqlite3.connect(path) as old:
+        old.execute("CREATE TABLE ticket (number INTEGER)")
+    with pytest.raises(LedgerError, match="another version"):
+        Ledger(path)
+    with sqlite3.connect(path) as old:
+        assert old.execute("SELECT count(*) FROM sqlite_master").fetchone() == (1,)
+
+
+# --- the way back -----------------------------------------------------------------------------------------------------
+
+
+def test_the_tickets_of_a_batch_are_told_with_it(ledger: Ledger) -> None:
+    ledger.take([asks(1, "open"), event(2), asks(3, "open", "other", "gw/smoke-1/smoke")], 1)
+    assert ledger.opened() == [
+        {"dedup_key": KEY, "ticket_id": TICKET, "number": "1", "state": "opened", "version": 1},
+        {"dedup_key": "gw/smoke-1/smoke", "ticket_id": "other", "number": "2", "state": "opened", "version": 1},
+    ]
+    ledger.take([asks(1, "open"), asks(4, "update")], 2)
+    assert ledger.opened() == []
+
+
+def test_the_feed_goes_on_where_its_cursor_says_also_after_opening_again(ledger: Ledger, tmp_path: Path) -> None:
+    ledger.take([asks(1, "open")], 1_000_000_000)
+    first = ledger.answers("")
+    assert first["tickets"] == [
+        {
+            "dedup_key": KEY, "ticket_id": TICKET, "number": "1", "state": "opened", "version": 1,
+            "at": "1970-01-01T00:00:01.000Z",
+        }
+    ]  # fmt: skip
+    assert ledger.answers(first["next"]) == {"tickets": [], "next": first["next"]}
+    ledger.act(1, "acknowledge", 2, by="王芳", note="去看")
+    ledger.act(1, "assign", 3, by="王芳", assignee="张强")
+    again = Ledger(tmp_path / "desk.db")
+    (one,) = again.answers(first["next"], 1)["tickets"]
+    assert (one["state"], one["version"], one["by"], one["note"]) == ("acknowledged", 2, "王芳", "去看")
+    rest = again.answers(again.answers(first["next"], 1)["next"])
+    assert [(t["state"], t["version"], t["assignee"]) for t in rest["tickets"]] == [("assigned", 3, "张强")]
+    again.close()
+
+
+def test_a_cursor_of_a_lost_file_begins_again_and_nonsense_is_refused(ledger: Ledger) -> None:
+    ledger.take([asks(1, "open")], 1)
+    assert len(ledger.answers("deadbeef-900")["tickets"]) == 1
+    for bad in ("5", "-", "x-", "x-y", "x--1", "x-" + "9" * 30):
+        with pytest.raises(BadCursorError):
+            ledger.answers(bad)
+
+
+def test_what_is_kept_stays(ledger: Ledger, tmp_path: Path) -> None:
+    assert ledger.kept("push") == ""
+    ledger.keep("push", "a")
+    ledger.keep("push", "b")
+    again = Ledger(tmp_path / "desk.db")
+    assert again.kept("push") == "b"
+    again.close()
