@@ -180,6 +180,29 @@ def _contents(db: Db, mark: highwater.Mark) -> Iterator[str]:
             yield f"cursor: {name}/{Lane(number).label} is at {seq}, beyond the highest seq {top}"
 
 
+def states(path: Path, ranges: Sequence[tuple[str, str, str]]) -> list[dict[str, bytes]]:
+    """Durable state by key, of each kind from key to key (both included), all of one moment; also while the daemon runs.
+
+    Raises StoreError: as `opened`, and ``newer`` if a later edgegw wrote the file, ``older`` if an earlier one did and this one's
+    daemon has not opened it yet.
+    """
+    with opened(path) as db:
+        version = db.value("PRAGMA user_version")
+        if version != len(STEPS):
+            raise StoreError(
+                "newer" if version > len(STEPS) else "older",
+                f"{path}: the store has schema version {version}, this edgegw has {len(STEPS)}",
+            )
+        db.run("BEGIN")  # one snapshot: a running daemon moves troubles into the history meanwhile
+        try:
+            return [
+                dict(db.rows("SELECT key, value FROM state WHERE kind = ? AND key BETWEEN ? AND ? ORDER BY key", one))
+                for one in ranges
+            ]
+        finally:
+            db.run("ROLLBACK")
+
+
 def dead_letters(path: Path, limit: int = 100) -> list[DeadLetter]:
     """The newest dead letters, newest first."""
     with opened(path) as db:
