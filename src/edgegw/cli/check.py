@@ -29,8 +29,10 @@ MIB = 1024 * 1024
 @click.command(short_help="Check a site file and say what would run.")
 @click.argument("site", type=click.Path(path_type=Path))
 @click.option("--linkages", is_flag=True, help="Say what each linkage would do instead.")
+@click.option("--service", is_flag=True, help="Say which ticket each alarm would become instead.")
+@click.option("--at", metavar="TIME", help="With --service: when it is raised, as 2026-11-26T02:00; now if not given.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, of the errors too.")
-def check(site: Path, linkages: bool, as_json: bool) -> int:
+def check(site: Path, linkages: bool, service: bool, at: str | None, as_json: bool) -> int:
     """Check the site file SITE with its profiles, and say what would run. Nothing is opened.
 
     Exits 0 if it could run, 2 if not; 1 if it could, but a door or device may take longer to respond than its target and is not
@@ -38,6 +40,8 @@ def check(site: Path, linkages: bool, as_json: bool) -> int:
     """
     from edgegw.config.site import open_site, secret_problems
 
+    if at is not None and not service:
+        raise click.UsageError("--at goes with --service")
     try:
         plan = open_site(site, os.environ)
     except ConfigError as error:
@@ -52,6 +56,12 @@ def check(site: Path, linkages: bool, as_json: bool) -> int:
 
         listed = dry.linkages(plan)
         click.echo(json.dumps(listed, ensure_ascii=False) if as_json else dry.text(listed))
+        return 0
+    if service:
+        from edgegw.cli import service as catalogue
+
+        becomes = catalogue.service(plan, catalogue.moment(at, plan))
+        click.echo(json.dumps(becomes, ensure_ascii=False) if as_json else catalogue.text(becomes))
         return 0
     told = summary(plan)
     told["warnings"] += secret_problems(plan, os.environ)

@@ -14,16 +14,18 @@ from edgegw.config.check_acting import ActingChecks, commands_id
 from edgegw.config.check_devices import DeviceChecks
 from edgegw.config.check_net import Files, NetChecks
 from edgegw.config.check_parts import PartChecks, client_id
+from edgegw.config.check_patrols import PatrolChecks, with_buttons
+from edgegw.config.check_service import ServiceChecks
 from edgegw.config.findings import Findings
 from edgegw.config.loader import LoadedSite, site_error
 from edgegw.config.plan import DevicePlan, LinkPlan, SitePlan, StorePlan
 from edgegw.config.schema import Link, MqttLink, Site
 from edgegw.config.tls import Tls
-from edgegw.config.upstream import HttpUpstream, MqttUpstream, Upstream
+from edgegw.config.upstream import HttpUpstream, MqttUpstream, RestUpstream, Upstream
 from edgegw.profiles.schema import Profile
 from edgegw.yamlpos import render
 
-Part = TypeVar("Part", MqttLink, MqttUpstream, HttpUpstream, Commands, AccessSync)
+Part = TypeVar("Part", MqttLink, MqttUpstream, HttpUpstream, RestUpstream, Commands, AccessSync)
 
 
 class Profiles(Protocol):
@@ -64,6 +66,7 @@ def plan_site(loaded: LoadedSite, profiles: Profiles, *, files: Files, state: Pa
     for name, device in site.devices.items():
         if (plan := checks.device(name, device)) is not None:
             planned[name] = plan
+    planned = with_buttons(findings, site, planned, checks.profiles)
     there = Catalogue(
         findings,
         planned,
@@ -74,6 +77,8 @@ def plan_site(loaded: LoadedSite, profiles: Profiles, *, files: Files, state: Pa
     )
     sections = frozenset(part[0] for part in loaded.broken if len(part) == 1)
     ActingChecks(findings, there, net, files, kept).all(site, broken=sections, store=store_path)
+    ServiceChecks(findings, there, site.links.keys() | _names(loaded, "links"), site.service).all(site)
+    PatrolChecks(findings, there, site).all()
     links = _links(site, planned)
     if not loaded.broken:
         for name in site.links.keys() - {link.name for link in links}:

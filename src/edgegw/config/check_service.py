@@ -90,7 +90,7 @@ class ServiceChecks:
             return False
         return all(self._between((*at, "breaks", i), pause) for i, pause in enumerate(hours.breaks))
 
-    def _between(self, at: Loc, between: tuple[str, str]) -> bool:
+    def _between(self, at: Loc, between: tuple[str, ...]) -> bool:
         if not all(self._clock((*at, i), clock) for i, clock in enumerate(between)):
             return False
         if minutes(between[0]) == minutes(between[1]):
