@@ -57,6 +57,7 @@ COMMANDS: dict[str, Lazy] = {
     "tickets": Lazy("edgegw.cli.tickets:tickets", "Troubles and their tickets, and which clock runs."),
     "maintenance": Lazy("edgegw.cli.maintenance:maintenance", "List, begin and end maintenance."),
     "request": Lazy("edgegw.cli.request:request", "Ask for service, as an alarm does, or withdraw that."),
+    "report": Lazy("edgegw.cli.report:report", "Figures of a period: response, tickets, patrols, devices."),
     "events": Lazy("edgegw.cli.watch:events", "Follow the records as they are stored."),
     "token": Lazy("edgegw.cli.token:token", "Make, list, rotate and revoke tokens of the local API."),
     "access": Lazy("edgegw.cli.access:access", "Import, list and revoke credentials."),
