@@ -10,8 +10,8 @@ def root(key: str, direct: Callable[[str], Iterable[str]]) -> str:
     """The key that stands for this one; empty if it stands for itself.
 
     Explanations nest (a device by its link, the link by its power feed): it is the one at the end that nothing explains, of
-    several the first by name. Where they go round in a circle the first by name of the circle stands for the others and gets its own
-    ticket, so that never all of them wait for each other.
+    several the first by name. Where they go round in a circle the first by name of the circle stands for the others and gets its
+    own ticket, so that never all of them wait for each other.
 
     Args:
         direct: the active alarms that explain one; finite, and the same during the call.
