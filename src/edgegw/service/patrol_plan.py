@@ -7,8 +7,8 @@ A round begins by the wall clock, only while that is trusted; from then on only 
 goes on where the wall clock says, or, while that is not trusted, where it was stored last, until it is.
 
 Every planned start is dealt with once: by a round, or, where the gateway did not run or the clock was set over it, by being told
-as missed. `dealt_ns` moves from start to start; a clock set back before it moves it back, and `recent` keeps what was done from
-beginning again.
+as missed. `dealt_ns` moves from start to start; a clock set back before it moves it back, and `recent` keeps rounds that were
+begun from beginning again. One that was only told as missed, by a clock that ran ahead, still takes place when its time comes.
 """
 
 from collections.abc import Container, Sequence
@@ -38,14 +38,13 @@ from edgegw.service.patrol_state import (
     PointView,
     Result,
     RoundState,
-    decode_summary,
 )
 from edgegw.service.patrol_telling import Step, Telling
 from edgegw.service.patrol_ticket import PatrolTicket
 from edgegw.service.specs import Calendar
 
 RECENT_MOST = 100
-"""Planned starts remembered: 25 days of a plan with four rounds a day."""
+"""Begun rounds remembered: 25 days of a plan with four rounds a day."""
 
 TOLD_MOST = 10
 """Rounds missed at once that are told one by one, the latest; the older ones are told as a number."""
@@ -141,7 +140,7 @@ class PlanKeeper:
             name=self.spec.name.of(self._language),
             next_ns=self._next_ns or 0 if self._ahead_ns is not None else 0,
             missed=self._state.raised,
-            last=None if self._state.last is None else decode_summary(self._state.last),
+            last=self._state.last,
         )
         if state is None:
             return shown
@@ -206,8 +205,7 @@ class PlanKeeper:
 
     def _deal(self, due: Sequence[int], step: Step) -> None:
         """Begin the last of these, if there is still something to do for it; the others were missed."""
-        state, wall = self._state, step.at.wall_ns
-        state.recent = (*state.recent, *(start // NS_PER_S for start in due))[-RECENT_MOST:]
+        wall = step.at.wall_ns
         reason = Ended.CLOCK_STEP if self._looked else Ended.GATEWAY_OFF
         begins = bool(due) and wall - due[-1] <= self.spec.end_ns
         missed = due[:-1] if begins else due
@@ -229,6 +227,7 @@ class PlanKeeper:
         if self._state.round is not None:
             self._finish(Ended.NEXT_ROUND, step)
         state = self._state.round = self._planned(start_ns)
+        self._state.recent = (*self._state.recent, start_ns // NS_PER_S)[-RECENT_MOST:]
         self._zero_ns = step.at.mono_ns - (step.at.wall_ns - start_ns)
         self._floating = False
         self._dirty = True
@@ -305,7 +304,8 @@ class PlanKeeper:
 
     def _summarise(self, state: RoundState, reason: Ended, step: Step) -> None:
         summary = self._telling.summary(state, reason, step)
-        self._state.last = msgspec.Raw(step.tell(PATROL_COMPLETED, self._telling.subject, summary))
+        self._tell(PATROL_COMPLETED, summary, step)
+        self._state.last = summary
         step.rounds.append(summary)
         self._dirty = True
 

@@ -114,28 +114,6 @@ class RoundState(Struct, kw_only=True, omit_defaults=True):
     others: int = 0
 
 
-class PlanState(Struct, kw_only=True, omit_defaults=True):
-    """A plan as stored. Written when a round starts, ends, or a point changes.
-
-    Attributes:
-        dealt_ns: every planned start up to here (wall time) is dealt with; None: the plan is new.
-        recent: planned starts dealt with lately, wall seconds: none begins twice although the clock is set back.
-        raised: whether the plan's condition was reported as holding, and `evidence` with what; `fault` what ``{value}`` was.
-        last: the summary of the last round, as told.
-    """
-
-    dealt_ns: int | None = None
-    recent: tuple[int, ...] = ()
-    round: RoundState | None = None
-    raised: bool = False
-    evidence: dict[str, object] = {}
-    last: msgspec.Raw | None = None
-
-
-decode_plan = msgspec.json.Decoder(PlanState).decode
-"""A stored plan; msgspec.DecodeError if it is none."""
-
-
 # --- told ---------------------------------------------------------------------------------------------------------------
 
 
@@ -255,6 +233,28 @@ class Summary(Struct, frozen=True, kw_only=True):
     clock_unsynced: bool | UnsetType = UNSET
 
 
+class PlanState(Struct, kw_only=True, omit_defaults=True):
+    """A plan as stored. Written when a round starts, ends, or a point changes.
+
+    Attributes:
+        dealt_ns: every planned start up to here (wall time) is dealt with; None: the plan is new.
+        recent: planned starts of rounds begun lately, wall seconds: none begins twice although the clock is set back.
+        raised: whether the plan's condition was reported as holding, and `evidence` with what.
+        last: the summary of the last round, as told.
+    """
+
+    dealt_ns: int | None = None
+    recent: tuple[int, ...] = ()
+    round: RoundState | None = None
+    raised: bool = False
+    evidence: dict[str, object] = {}
+    last: Summary | None = None
+
+
+decode_plan = msgspec.json.Decoder(PlanState).decode
+"""A stored plan; msgspec.DecodeError if it is none."""
+
+
 # --- seen ---------------------------------------------------------------------------------------------------------------
 
 
@@ -298,6 +298,3 @@ class PatrolView(Struct, frozen=True, kw_only=True):
     next_ns: int = 0
     missed: bool = False
     last: Summary | None = None
-
-
-decode_summary = msgspec.json.Decoder(Summary).decode

@@ -58,11 +58,9 @@ class Step:
         self.results: list[CheckResult] = []
         self.rounds: list[Summary] = []
 
-    def tell(self, kind: str, subject: str, data: Struct) -> bytes:
-        """Record an event; returns its data as encoded."""
-        encoded = encode(data)
-        self.draft.event(kind, Lane.ACCESS, subject, self.at, encoded)
-        return encoded
+    def tell(self, kind: str, subject: str, data: Struct) -> None:
+        """Record an event."""
+        self.draft.event(kind, Lane.ACCESS, subject, self.at, encode(data))
 
     def stepped(self) -> Stepped:
         """All of it."""
