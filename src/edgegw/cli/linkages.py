@@ -78,7 +78,7 @@ def text(told: Mapping[str, Any]) -> str:
 
 def _alarm(when: Mapping[str, Any]) -> str:
     after = f", after {when['hold_s']:g} s" if when["hold_s"] else ""
-    return f"{when['alarm']} of {_called(when['name'], when['device'])} ({when['priority']}{after})"
+    return f"{when['alarm']} of {_called(when['name'], when['device'])} ({when['priority'] or 'by catalogue'}{after})"
 
 
 def _deed(action: Mapping[str, Any]) -> str:

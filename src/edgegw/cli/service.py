@@ -29,14 +29,19 @@ WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 def moment(at: str | None, plan: "SitePlan") -> Instant:
     """The moment of ``--at``, in the gateway's time zone unless it says another; now if None. Raises click.BadParameter."""
+    from edgegw.service.hours import LATEST_NS
+
     if at is None:
         return Instant(time.time_ns(), 0)
     try:
         given = datetime.fromisoformat(at)
         local = given if given.tzinfo is not None else given.replace(tzinfo=ZoneInfo(plan.gateway.timezone))
-        return Instant(round(local.timestamp()) * NS_PER_S, 0)
+        wall_ns = round(local.timestamp()) * NS_PER_S
     except (ValueError, OverflowError, OSError):
-        raise click.BadParameter(f"not a time: {at!r}; write 2026-11-26T02:00", param_hint="--at") from None
+        wall_ns = -1
+    if not 0 <= wall_ns < LATEST_NS:
+        raise click.BadParameter(f"not a time: {at!r}; write 2026-11-26T02:00", param_hint="--at")
+    return Instant(wall_ns, 0)
 
 
 def service(plan: "SitePlan", at: Instant) -> dict[str, Any]:
@@ -74,14 +79,12 @@ def service(plan: "SitePlan", at: Instant) -> dict[str, Any]:
 
 def _alarms(plan: "SitePlan", made: "Catalogue", at: Instant) -> list[dict[str, Any]]:
     """One entry for all alarms of a kind that become the same ticket, most urgent first."""
-    from edgegw.config.service_specs import facts
     from edgegw.service.catalogue import find, request
 
     groups: dict[tuple[object, ...], dict[str, Any]] = {}
-    for fact in facts(plan).values():
+    for fact, of, name, title in _raised(plan):
         found = find(made, fact, at)
         asked = request(made, found, at)
-        of, name, title = _named(plan, fact)
         key = (of, name, repr(asked), found.by, found.ticket)
         if (entry := groups.get(key)) is not None:
             entry["count"] += 1
@@ -121,8 +124,31 @@ def _guide(guide: "GuideRef | None") -> dict[str, Any] | None:
     return {"id": guide.id, "title": guide.title, "steps": list(guide.steps), "url": guide.url}
 
 
+def _raised(plan: "SitePlan") -> Iterator[tuple["Facts", str, str, "Text"]]:
+    """Every alarm that can be foreseen: its facts, what has it (a profile, ``door``, ``link`` …), its name, its title."""
+    from edgegw.config.service_specs import every_fact, feeds
+    from edgegw.rules.own import GATEWAY, PATROL
+    from edgegw.service.patrol_wording import MISSED_TITLE
+    from edgegw.service.specs import Facts
+    from edgegw.service.storm import LOST_CATEGORY, LOST_PREFIX
+
+    for fact in every_fact(plan).values():
+        yield fact, *_named(plan, fact)
+    for feed in feeds(plan):
+        if feed.infer:
+            rule = LOST_PREFIX + feed.id.replace("/", "-")
+            yield (
+                Facts(subject=GATEWAY, rule=rule, category=LOST_CATEGORY),
+                f"feed {feed.id}",
+                f"{LOST_PREFIX}*",
+                feed.title,
+            )
+    for name, patrol in plan.service.patrols.items():
+        yield Facts(subject=PATROL, rule=name, category=patrol.category), "patrol", name, MISSED_TITLE
+
+
 def _named(plan: "SitePlan", fact: "Facts") -> tuple[str, str, "Text"]:
-    """What has the alarm (a profile, ``door``, ``link``, ``gateway``), the alarm's name, and its title."""
+    """What has the alarm, the alarm's name, and its title."""
     from edgegw.app.build import upstream_title
     from edgegw.config.service_specs import door_conditions
     from edgegw.doors.wording import SYNC_TITLE, TITLES

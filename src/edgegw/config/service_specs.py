@@ -5,6 +5,7 @@ Must not know: what an alarm is worth (service.catalogue), positions in the file
 """
 
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from zoneinfo import ZoneInfo
 
 from edgegw.access.decision import CONDITIONS, category
@@ -34,6 +35,9 @@ HEALTH_CONDITIONS = frozenset({"reader-lost"})
 
 MOMENTARY_CONDITIONS = frozenset({"duress", "lockout", "forced"})
 """Conditions of doors whose end says nothing: time ends the first two, and whoever broke in may close the door behind him."""
+
+UNSETTLED_CONDITIONS = frozenset({"lock-failed"})
+"""Conditions of doors with more than one priority: a lock that does not open for a fire is a P1. The alarm itself knows."""
 
 
 # --- the catalogue ------------------------------------------------------------------------------------------------------
@@ -92,7 +96,7 @@ def _link_feed(plan: SitePlan, link: LinkPlan) -> Feed:
         id=f"link/{link.name}",
         owner=link.name,
         title=LINK_FEED_TITLE,
-        members=frozenset(device.id for device in link.devices),
+        members=_with_doors({device.id for device in link.devices}, plan.doors),
         causes=frozenset({_link_key(plan, link.name)}),
     )
 
@@ -116,7 +120,7 @@ def _feed(plan: SitePlan, name: str, given: FeedSection) -> Feed:
 
 
 def feed_members(given: FeedSection, devices: Mapping[str, DevicePlan], doors: Mapping[str, Door]) -> frozenset[str]:
-    """Subjects of a declared feed: devices, doors and ``link/<name>``."""
+    """Subjects of a declared feed: devices, ``link/<name>``, doors, among them those that read at one of its devices."""
     links = set(given.links)
     members = {*given.devices, *(f"link/{link}" for link in links)}
     members |= {device.id for device in devices.values() if device.link in links}
@@ -124,7 +128,13 @@ def feed_members(given: FeedSection, devices: Mapping[str, DevicePlan], doors: M
         wanted = given.labels.items()
         members |= {device.id for device in devices.values() if wanted <= dict(device.labels).items()}
         members |= {name for name, door in doors.items() if wanted <= door.labels.items()}
-    return frozenset(members)
+    return _with_doors(members, doors)
+
+
+def _with_doors(members: AbstractSet[str], doors: Mapping[str, Door]) -> frozenset[str]:
+    """With the doors whose readers are among them: a door says itself that it lost a reader."""
+    reading = {name for name, door in doors.items() if any(reader.device in members for reader in door.readers)}
+    return frozenset(members | reading)
 
 
 def _link_key(plan: SitePlan, link: str) -> str:
@@ -135,10 +145,12 @@ def _link_key(plan: SitePlan, link: str) -> str:
 
 
 def facts(plan: SitePlan) -> dict[str, Facts]:
-    """dedup_key → facts, of all alarms that the site's devices, links, doors and upstreams can raise.
+    """dedup_key → facts, of the alarms of devices, links, doors and upstreams. What is not there is as its alarm says."""
+    return {key: known for key, known in every_fact(plan).items() if known.rule not in UNSETTLED_CONDITIONS}
 
-    The priority of a door's condition is the usual one; an alarm that says another means it (a fire's release that failed).
-    """
+
+def every_fact(plan: SitePlan) -> dict[str, Facts]:
+    """`facts`, and what alarms usually say of themselves where it is not always the same."""
     found: dict[str, Facts] = {}
     for device in plan.devices.values():
         for name, rule in device.alarms.items():

@@ -129,6 +129,14 @@ OVERRIDES = (
         skills=(NETWORK,),
         guide="link-down",
     ),
+    Override(
+        name="feed-lost",  # what the gateway infers from many devices lost at once
+        match=Match(rules=frozenset({"lost-*"}), subjects=frozenset({"gateway"})),
+        impact=4,
+        urgency=4,
+        skills=(NETWORK, ELECTRICIAN),
+        guide="feed-lost",
+    ),
     # A fault of a fire system is not a fire; it is serious as long as it lasts.
     Override(
         name="fire-system-fault",

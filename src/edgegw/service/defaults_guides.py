@@ -245,6 +245,27 @@ GUIDES = (
         ),
     ),
     guide(
+        "feed-lost",
+        ("多台设备同时失联排查", "Many devices lost at once"),
+        (
+            "看失联设备共有什么：同一配电、交换机、网桥、总线还是楼层。",
+            "What have they in common: circuit, switch, bridge, bus, floor?",
+        ),
+        ("先查该处供电：空开、电源适配器、UPS。", "Its power first: breaker, adapter, UPS."),
+        (
+            "再查网络和总线：交换机指示灯、网桥、终端电阻、被剪断的线。",
+            "Then network and bus: switch lights, bridge, terminating resistor, a cut cable.",
+        ),
+        (
+            "失联期间该区域的门、烟感、水浸由人工巡查。",
+            "Meanwhile people patrol what its doors, smoke and leak sensors no longer watch.",
+        ),
+        (
+            "恢复后确认设备全部上线；仍离线的单独处理。",
+            "Afterwards see that all are back; what is not is worked on by itself.",
+        ),
+    ),
+    guide(
         "battery",
         ("更换电池", "Changing a battery"),
         ("按型号带新电池，同一楼栋一次换齐。", "Take the right type; change a building's at once."),
