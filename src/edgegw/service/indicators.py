@@ -211,6 +211,7 @@ class Indicators:
             for device, every_s in self._meters.items():
                 if device not in meters.devices:
                     meters.devices[device] = Meter(hour + 1, every_s)
+            self._earlier = frozenset(self._meters)
         return day
 
     def _row(self, day: str, name: str) -> StateChange | None:
