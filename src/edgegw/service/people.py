@@ -167,7 +167,7 @@ class Ratings:
         )
         event = Event(SERVICE_RATED, Lane.TELEMETRY, spec.device, at, encode(data))
         if score > spec.ticket_at:
-            return PeopleStep(Changes((event,)))
+            return PeopleStep(Changes((event,)), score=score)
         self._raised.add(RATING + spec.id)
         condition = ServiceCondition(
             key=RATING + spec.id,
@@ -183,7 +183,7 @@ class Ratings:
             owner=spec.name.of(self._language),
             location=where,
         )
-        return PeopleStep(Changes((event,)), (condition,))
+        return PeopleStep(Changes((event,)), (condition,), score)
 
     def _ticket(self, spec: RatingSpec, at: Instant) -> TicketRef | None:
         """The rated one, by wall times of one clock; while that is not trusted, none is named."""

@@ -35,10 +35,11 @@ class ServiceCondition(Struct, frozen=True, kw_only=True):
 
 
 class PeopleStep(Struct, frozen=True):
-    """What a step decided: records and states to be committed together, and conditions to be reported."""
+    """What a step decided: records to be committed, conditions to be reported; `score`: of a rating that counts, else 0."""
 
     changes: Changes = NOTHING
     conditions: tuple[ServiceCondition, ...] = ()
+    score: int = 0
 
 
 def ended_condition(key: str, title: Text, at: Instant) -> ServiceCondition:

@@ -6,6 +6,7 @@ Owns: their bounds, how many may be open, that one id is one. Must not know: HTT
 import re
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
+from unicodedata import category as sign_category
 
 from edgegw.errors import EdgegwError
 from edgegw.model import Instant
@@ -28,6 +29,8 @@ ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
 TITLE_MOST, DESCRIPTION_MOST, CONTACT_MOST = 100, 2000, 100
 """Characters, as the API takes them."""
 LABELS_MOST, LABEL_MOST = 16, 64
+UNSHOWN = frozenset({"Cc", "Cs", "Zl", "Zp"})
+"""Unicode categories: control characters, halves of surrogate pairs, line and paragraph separators."""
 PRIORITIES = ("", "P1", "P2", "P3", "P4")
 
 
@@ -123,7 +126,7 @@ def _fault(request: str, texts: Mapping[str, str], labels: Mapping[str, str], pr
         f"title: one line, 1 to {TITLE_MOST} characters": not title.strip() or not _is_line(title, TITLE_MOST),
         f"description: at most {DESCRIPTION_MOST} characters, none that cannot be seen": len(description)
         > DESCRIPTION_MOST
-        or not all(sign.isprintable() or sign in "\n\r\t" for sign in description),
+        or not _shown(description, besides="\n\r\t"),
         f"contact: one line, at most {CONTACT_MOST} characters": not _is_line(contact, CONTACT_MOST),
         f"labels: at most {LABELS_MOST}, each a line of 1 to {LABEL_MOST} characters": len(labels) > LABELS_MOST
         or not all(
@@ -136,7 +139,12 @@ def _fault(request: str, texts: Mapping[str, str], labels: Mapping[str, str], pr
 
 
 def _is_line(text: str, most: int) -> bool:
-    return len(text) <= most and text.isprintable()
+    return len(text) <= most and _shown(text)
+
+
+def _shown(text: str, *, besides: str = "") -> bool:
+    """Nothing that moves a terminal's cursor or cannot be encoded; an ideographic space is a sign like others."""
+    return all(sign in besides or sign_category(sign) not in UNSHOWN for sign in text)
 
 
 def _line(text: str) -> str:
