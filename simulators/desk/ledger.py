@@ -37,7 +37,7 @@ CREATE TABLE IF NOT EXISTS note (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 
 COLUMNS = (
     "number", "ticket_id", "dedup_key", "state", "progress", "version", "priority", "category", "title", "location",
-    "device", "opened_ns", "changed_ns", "moved_ns", "acknowledged_ns", "recovered_ns", "solved_ns", "closed_ns",
+    "device", "opened_ns", "changed_ns", "moved_ns", "acknowledged_ns", "recovered_ns", "over_ns", "solved_ns", "closed_ns",
     "respond_by_ns", "resolve_by_ns", "assignee", "cause", "parent", "level", "occurrences", "reopened", "updates", "event_id",
 )  # fmt: skip
 """Of the table `ticket`, as the API shows them."""
@@ -94,7 +94,8 @@ class Ledger:
     # --- events --------------------------------------------------------------------------------------------------------
 
     def take(self, events: Iterable[Mapping[str, Any]], now_ns: int) -> int:
-        """Take a batch in one transaction; returns how many were new. `opened` then tells of its tickets."""
+        """Take a batch in one transaction; returns how many were new. `opened` then tells of its tickets, also of those that
+        it opened when it came before: the sender asks again because it has not kept the answer."""
         fresh = 0
         self._tickets.forget()
         with self._transaction():
@@ -126,6 +127,8 @@ class Ledger:
         ).rowcount
         if not added:
             self.duplicates += 1
+            if order is not None:
+                self._tickets.repeated(order)
             return False
         if order is not None:
             self._tickets.take(order, self._under(order.ticket_id), now_ns)
@@ -146,7 +149,7 @@ class Ledger:
                 yield order
 
     def opened(self) -> list[dict[str, Any]]:
-        """Tickets that the last batch opened, or opened again, as the gateway reads them."""
+        """Tickets that the last batch asked for, as the gateway reads them."""
         found = []
         for number in self._tickets.answered:
             row = self._db.execute(
@@ -272,12 +275,13 @@ class Ledger:
         """Counts; `holes`: ranges of seq that never came. `now_ns`: by which a ticket may be overdue; 0: none is."""
         by_type = dict(self._db.execute("SELECT type, count(*) FROM event GROUP BY type ORDER BY type"))
         states = dict(self._db.execute("SELECT state, count(*) FROM ticket GROUP BY state"))
-        acknowledged, recovered, waiting, overdue, late, escalated = self._db.execute(
+        acknowledged, recovered, waiting, overdue, missed, late, escalated = self._db.execute(
             "SELECT count(acknowledged_ns), count(recovered_ns),"
             " ifnull(sum(acknowledged_ns IS NULL AND state<>'merged'), 0),"
             " ifnull(sum(acknowledged_ns IS NULL AND state='open' AND respond_by_ns<?), 0),"
+            " ifnull(sum(acknowledged_ns IS NULL AND state<>'merged' AND (state<>'open' OR respond_by_ns<?)), 0),"
             " ifnull(sum(acknowledged_ns>respond_by_ns), 0), ifnull(sum(level>0), 0) FROM ticket",
-            (now_ns,),
+            (now_ns, now_ns),
         ).fetchone()
         return {
             "received": self.received,
@@ -292,8 +296,10 @@ class Ledger:
             "closed": states.get("closed", 0),
             "rejected": states.get("rejected", 0),
             "merged": states.get("merged", 0),
+            "at_work": states.get("open", 0) + states.get("resolved", 0),
             "unacknowledged": waiting,
             "overdue": overdue,
+            "missed": missed,
             "late": late,
             "escalated": escalated,
             "devices": int(self._db.execute("SELECT count(*) FROM last_reading").fetchone()[0]),

@@ -63,9 +63,10 @@ class Staff:
             return None
         since = ticket["moved_ns"]
         if step in {"resolve", "close"}:
-            if ticket["recovered_ns"] is None:
+            calm_ns = ticket["over_ns"] if ticket["recovered_ns"] is None else ticket["recovered_ns"]
+            if calm_ns is None:
                 return None
-            since = max(since, ticket["recovered_ns"])
+            since = max(since, calm_ns)
         if now_ns < since + self.pause_s(ticket["number"], ticket["version"], step, ticket["priority"]) * NS_PER_S:
             return None
         desk, field = NAMES[self.language]

@@ -29,7 +29,7 @@ CREATE TABLE IF NOT EXISTS ticket (
         WHEN condition = 'recovered' OR progress = 'resolved' THEN 'resolved' ELSE 'open' END) STORED,
     priority TEXT, category TEXT, title TEXT, location TEXT, device TEXT,
     opened_ns INTEGER NOT NULL, changed_ns INTEGER NOT NULL, moved_ns INTEGER NOT NULL,
-    acknowledged_ns INTEGER, recovered_ns INTEGER, solved_ns INTEGER, closed_ns INTEGER,
+    acknowledged_ns INTEGER, recovered_ns INTEGER, over_ns INTEGER, solved_ns INTEGER, closed_ns INTEGER,
     respond_by_ns INTEGER, resolve_by_ns INTEGER,
     assignee TEXT NOT NULL DEFAULT '', cause TEXT NOT NULL DEFAULT '', parent INTEGER, level INTEGER NOT NULL DEFAULT 0,
     occurrences INTEGER NOT NULL DEFAULT 1, reopened INTEGER NOT NULL DEFAULT 0, updates INTEGER NOT NULL DEFAULT 0,
@@ -77,7 +77,7 @@ class Tickets:
     """The tables of an open file. Every call inside a transaction of the ledger's.
 
     Attributes:
-        answered: numbers of tickets that were opened, or opened again, since `forget` was called.
+        answered: numbers of tickets that events asked for (to open, or to open again) since `forget` was called.
     """
 
     def __init__(self, db: sqlite3.Connection) -> None:
@@ -110,6 +110,11 @@ class Tickets:
                     self._change(number, before, now_ns)
             return
         self._change(number, order, now_ns)
+
+    def repeated(self, order: Order) -> None:
+        """An event that came before: nothing to do, but whoever asked for a ticket is told of it again."""
+        if order.action in {"open", "reopen"} and not order.old and (number := self._find(order)) is not None:
+            self.answered[number] = None
 
     def _find(self, order: Order) -> int | None:
         where, value = (
@@ -197,10 +202,10 @@ class Tickets:
             self._db.execute(
                 "UPDATE ticket SET facts_seq=?, priority=ifnull(?, priority), title=ifnull(?, title), level=ifnull(?, level),"
                 " occurrences=ifnull(?, occurrences), respond_by_ns=ifnull(?, respond_by_ns),"
-                " resolve_by_ns=ifnull(?, resolve_by_ns) WHERE number=?",
+                " resolve_by_ns=ifnull(?, resolve_by_ns), over_ns=CASE WHEN ? THEN ifnull(over_ns, ?) END WHERE number=?",
                 (
                     last if order.seq is None else order.seq, order.priority, order.title, order.level, order.occurrences,
-                    order.respond_by_ns, order.resolve_by_ns, number,
+                    order.respond_by_ns, order.resolve_by_ns, order.over, now_ns, number,
                 ),
             )  # fmt: skip
 

@@ -70,6 +70,16 @@ def test_an_update_keeps_the_time_an_alarm_was_first_seen() -> None:
     assert (active.since_s, active.place, active.priority) == (1.0, "3号楼 1203", "P2")
 
 
+def test_what_tells_of_a_ticket_alone_changes_no_alarm() -> None:
+    observer = Observer(CAST)
+    observer.take(alarm(1, "raised"), 1.0)
+    observer.take(alarm(2, "cleared"), 2.0)
+    for seq, kind in enumerate(("edgegw.alarm.escalated", "edgegw.ticket.requested", "edgegw.ticket.updated"), 3):
+        observer.take(alarm(seq, "x") | {"type": kind, "time": "2026-01-01T00:00:00Z", "received_ns": 1}, 3.0)
+    assert observer.active == {}
+    assert observer.response().count == 0
+
+
 def test_offline_and_online_are_told_by_device_events() -> None:
     observer = Observer(CAST)
     observer.take(

@@ -70,6 +70,7 @@ def test_the_site_file_says_what_the_community_said() -> None:
     assert "3号楼" in text  # readable, not escaped
     assert 'room: "0801"' in text  # what some readers take for octal
     assert site["upstream"]["desk"]["url"] == "http://127.0.0.1:1/events"
+    assert site["upstream"]["desk"]["tickets"] == {"poll": "http://127.0.0.1:1/api/ticket-updates", "every": "1s"}
     assert site["control"] == {"host": "127.0.0.1", "port": 3}
 
 

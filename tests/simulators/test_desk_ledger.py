@@ -99,8 +99,11 @@ def test_the_tickets_of_a_batch_are_told_with_it(ledger: Ledger) -> None:
         {"dedup_key": KEY, "ticket_id": TICKET, "number": "1", "state": "opened", "version": 1},
         {"dedup_key": "gw/smoke-1/smoke", "ticket_id": "other", "number": "2", "state": "opened", "version": 1},
     ]
-    ledger.take([asks(1, "open"), asks(4, "update")], 2)
+    ledger.act(1, "acknowledge", 2)
+    ledger.take([asks(4, "update")], 3)
     assert ledger.opened() == []
+    ledger.take([event(2), asks(1, "open")], 4)  # whoever sends it again has not kept the answer
+    assert [(t["number"], t["state"], t["version"]) for t in ledger.opened()] == [("1", "acknowledged", 2)]
 
 
 def test_the_feed_goes_on_where_its_cursor_says_also_after_opening_again(ledger: Ledger, tmp_path: Path) -> None:

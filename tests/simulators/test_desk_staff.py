@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from simulators.desk.ledger import Ledger
 from simulators.desk.staff import NAMES, NEXT, NS_PER_S, PAUSES, Staff
-from tests.simulators.desk_events import asks
+from tests.simulators.desk_events import TICKET, alarm, asks
 
 
 def worked(staff: Staff, ledger: Ledger, until_s: float, since_s: float = 0.0) -> list[tuple[float, int, str]]:
@@ -32,6 +32,18 @@ def test_they_take_notice_within_seconds_and_close_only_what_has_recovered(tmp_p
     ledger.take([asks(6, "resolve", "t2", "gw/d2/x")], 60 * NS_PER_S)
     assert [(number, step) for _, number, step in worked(staff, ledger, 120, 60)] == [(2, "resolve"), (2, "close")]
     assert ledger.ticket(2)["assignee"] in NAMES["zh-CN"][1]
+    ledger.close()
+
+
+def test_what_was_over_as_soon_as_it_was_there_is_theirs_to_end(tmp_path: Path) -> None:
+    """A button: its alarm clears by itself, nobody proposes a resolution."""
+    ledger = Ledger(tmp_path / "desk.db")
+    ledger.take([asks(1, "open"), alarm(2, "cleared", ticket={"action": "update", "id": TICKET}, state="cleared")], 0)
+    assert [step for _, _, step in worked(Staff(), ledger, 30)] == ["acknowledge", "assign", "resolve", "close"]
+    ledger.take([asks(3, "open", "b", "gw/d/x")], 30 * NS_PER_S)
+    ledger.take([alarm(4, "cleared", dedup_key="gw/d/x", ticket={"action": "update", "id": "b"})], 30 * NS_PER_S)
+    ledger.take([alarm(5, "raised", dedup_key="gw/d/x", ticket={"action": "update", "id": "b"})], 30 * NS_PER_S)
+    assert [step for _, _, step in worked(Staff(), ledger, 60, 30)] == ["acknowledge", "assign"]
     ledger.close()
 
 

@@ -13,6 +13,9 @@ from msgspec import Struct
 from edgegw.demo.figures import Arrivals, Response
 from edgegw.demo.site import Cast
 
+ALARMS = frozenset({"edgegw.alarm.raised", "edgegw.alarm.updated", "edgegw.alarm.cleared"})
+"""Events that tell how an alarm is. What tells of its ticket alone (escalated, merged …) changes no alarm."""
+
 ACTIVE_LIMIT = 500
 """Active alarms that are kept; a demo has a dozen."""
 
@@ -109,14 +112,14 @@ class Observer:
             return
         kind = str(event.get("type"))
         self.by_type[kind] += 1
-        if kind.startswith("edgegw.alarm."):
+        if kind in ALARMS:
             self._timed(event)
         data = event.get("data")
         if not isinstance(data, Mapping):
             return
         if kind == "edgegw.reading":
             self._reading(data, now_s)
-        elif kind.startswith("edgegw.alarm."):
+        elif kind in ALARMS:
             self._alarm(kind, data, now_s)
         elif kind.startswith("edgegw.device."):
             device = data.get("device")

@@ -40,6 +40,9 @@ LINKS_WITHIN_S = 5.0
 CALM_WITHIN_S = 12.0
 """After the sources fell quiet: until no alarm is active (debounce 5 s, a poll group 5 s)."""
 
+STAFF_WITHIN_S = 10.0
+"""Until the desk's staff, told to hurry, has closed every ticket; those of alarms that went on stay open."""
+
 DRAIN_WITHIN_S = 15.0
 """Until nothing waits for the upstreams; then the gateway gets its SIGTERM and drains under its own deadline."""
 
@@ -47,6 +50,15 @@ Print = Callable[[str], None]
 """Takes a line (or several) for stdout or stderr."""
 
 EXIT_OK, EXIT_LOST, EXIT_FORCED = 0, 1, 130
+
+TICKET_SUMS = {
+    "opened": "opened",
+    "acknowledged": "acknowledged",
+    "resolved": "resolved",
+    "closed": "closed",
+    "missed": "unacknowledged",
+}
+"""The summary's words → the desk's. At the end, what nobody has acknowledged is missed, be it due already or not."""
 
 TALE = {
     "m": ("mute", "a meter falls silent"),
@@ -250,6 +262,8 @@ class Play:
         await self._until(
             lambda: not any(n for lanes in self.watch.depth().values() for n in lanes.values()), DRAIN_WITHIN_S
         )
+        await self.watch.hurry()
+        await self._until(lambda: not self.watch.stat("at_work"), STAFF_WITHIN_S)
         summary = await self._sum_up(report, duration_s)
         if self._options.as_json:
             self._out(json.dumps(msgspec.to_builtins(summary), ensure_ascii=False))
@@ -292,7 +306,7 @@ class Play:
         return sums.Summary(
             links=links,
             alarms={"raised": seen.by_type["edgegw.alarm.raised"], "cleared": seen.by_type["edgegw.alarm.cleared"]},
-            tickets={"opened": watch.stat("opened") or 0, "resolved": watch.stat("resolved") or 0},
+            tickets={name: watch.stat(said) or 0 for name, said in TICKET_SUMS.items()},
             responses=watch.responses(),
             records=msgspec.structs.replace(records, repeated=watch.stat("duplicates") or 0),
             sent={str(k): int(v) for k, v in sent.items()} if isinstance(sent, dict) else {},
@@ -311,7 +325,7 @@ def line(view: View, words: Words) -> str:
     up = sum(link.up for link in view.links)
     return (
         f"{view.elapsed_s:6.1f} {words('s')}  {words('link')} {up}/{len(view.links)}  "
-        f"{words('active alarms')} {len(view.alarms)}  {words('tickets')} {view.opened}/{view.resolved}  "
+        f"{words('active alarms')} {len(view.alarms)}  {words('tickets')} {view.opened}/{view.acknowledged}/{view.closed}  "
         f"{words('committed')} {view.committed}  {words('accepted')} {view.accepted}  {words('waiting')} {waiting}"
         f"  {words('response')}{p99}"
     )

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from edgegw.demo.figures import Response
 from edgegw.demo.observer import Seen
-from edgegw.demo.view import LANES, View
+from edgegw.demo.view import LANES, Ticket, View
 from edgegw.demo.words import Words
 
 STATE_STYLE = {
@@ -35,6 +35,9 @@ PLUGS = (
     ("q", "quit"),
 )
 """Keys and what they do, as hints."""
+
+ENDED = frozenset({"closed", "rejected", "merged"})
+"""States of tickets that nobody works on any more."""
 
 OLD_S = 30.0
 """A reading older than this is shown dim: no device of the demo is asked less often."""
@@ -137,19 +140,27 @@ def _alarms(view: View, words: Words, room: int) -> RenderableType:
     table = Table.grid(expand=True, padding=(0, 1))
     table.add_column(width=4)
     table.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
+    table.add_column(no_wrap=True)
     table.add_column(justify="right", width=5)
     for alarm in sorted(view.alarms, key=lambda a: (a.priority, -a.since_s))[: max(0, room)]:
         text = Text(alarm.title, no_wrap=True, overflow="ellipsis")
         if alarm.place and alarm.place not in alarm.title:
             text.append(f"  {alarm.place}", "dim")
+        ticket = ticket_of(view, alarm.key)
         table.add_row(
             Text(f" {alarm.priority} ", PRIORITY_STYLE.get(alarm.priority, "")),
             text,
+            Text(f"→ #{ticket.number}", "bold") if ticket else Text(""),
             Text(ago(view.now_s - alarm.since_s), "dim"),
         )
     body: RenderableType = table if view.alarms else Text(f" {words('no alarm')}", "green")
     style = "red" if view.alarms else "blue"
     return Panel(body, title=f"{words('active alarms')} {len(view.alarms)}", border_style=style, padding=0)
+
+
+def ticket_of(view: View, key: str) -> Ticket | None:
+    """The ticket that an alarm has now: the latest under its key that is not over."""
+    return next((t for t in view.tickets if t.key == key and t.state not in ENDED), None)
 
 
 def _tickets(view: View, words: Words, room: int) -> RenderableType:
@@ -158,20 +169,46 @@ def _tickets(view: View, words: Words, room: int) -> RenderableType:
     table.add_column(width=4)
     table.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
     table.add_column(no_wrap=True)
-    for ticket in view.tickets[: max(0, room)]:
+    table.add_column(justify="right", no_wrap=True)
+    for ticket in sorted(view.tickets, key=lambda t: t.state != "open")[: max(0, room)]:  # stable: else newest first
         is_open = ticket.state == "open"
         text = Text(ticket.title, "bold" if is_open else "dim", no_wrap=True, overflow="ellipsis")
+        text.append(f" +{ticket.behind}" if ticket.behind else "", "bold cyan")
         if ticket.place and ticket.place not in ticket.title:
             text.append(f"  {ticket.place}", "dim")
+        left, style = running(ticket, view.wall_s)
         table.add_row(
             Text(f"#{ticket.number}", "dim"),
             Text(f" {ticket.priority} ", PRIORITY_STYLE.get(ticket.priority, "") if is_open else "dim"),
             text,
-            Text(words(ticket.state), "bold yellow" if is_open else "green"),
+            Text(words(stage_of(ticket)), "bold yellow" if is_open else "dim" if ticket.state in ENDED else "green"),
+            Text(left, style),
         )
     body: RenderableType = table if view.tickets else Text(f" {words('no ticket yet')}", "dim")
-    title = f"{words('tickets')} · {words('opened')} {view.opened} · {words('resolved')} {view.resolved}"
-    return Panel(body, title=title, border_style="blue", padding=0)
+    sums = {"opened": view.opened, "acknowledged": view.acknowledged, "closed": view.closed, "missed": view.missed}
+    title = " · ".join([words("tickets"), *(f"{words(name)} {figure}" for name, figure in sums.items())])
+    return Panel(body, title=title, border_style="red" if view.missed else "blue", padding=0)
+
+
+def stage_of(ticket: Ticket) -> str:
+    """How far a ticket is, in a word: new, acknowledged, assigned; recovered, solved; closed, rejected, merged."""
+    if not ticket.progress or ticket.state in ENDED:
+        return ticket.state
+    if ticket.state == "open":
+        return "new" if ticket.progress == "opened" else ticket.progress
+    return "solved" if ticket.progress == "resolved" else "recovered"
+
+
+def running(ticket: Ticket, wall_s: float) -> tuple[str, str]:
+    """A ticket's clock and its style: what is left to acknowledge or to resolve it, ``!`` and by how much it is late; how long
+    it took once it is over; nothing where the desk tells no times."""
+    if ticket.closed_s is not None and ticket.opened_s is not None:
+        return clock(max(0.0, ticket.closed_s - ticket.opened_s)), "dim"
+    due_s = ticket.respond_by_s if ticket.progress == "opened" else ticket.resolve_by_s
+    if ticket.state != "open" or due_s is None:
+        return "", "dim"
+    left_s = due_s - wall_s
+    return (clock(left_s), "") if left_s >= 0 else (f"!{clock(-left_s)}", "bold red")
 
 
 def _links(view: View, words: Words) -> RenderableType:

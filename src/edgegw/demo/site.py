@@ -12,6 +12,10 @@ from msgspec import Struct
 STORE = "demo.db"
 """The gateway's store, beside the site file."""
 
+STORY_ALONE_S = 20
+"""The story comes again every 45 s; on a real site an alarm that does would be flapping, or have its old ticket opened again.
+Here each scene is to be seen from its beginning, so what lies further apart than this is a trouble of its own."""
+
 HEADING = """\
 # The site file of this demo: everything the gateway knows about the community.
 # `edgegw check` says what would run; every key is in docs/configuration.md.
@@ -92,7 +96,15 @@ def site_text(cast: Cast, at: Addresses, *, language: str) -> str:
                 "url": f"{at.desk_url}events",
                 "timeout": "3s",
                 "retry": {"first": "200ms", "most": "2s"},
+                "tickets": {"poll": f"{at.desk_url}api/ticket-updates", "every": "1s"},
             },
+        },
+        "service": {
+            "one_ticket": {
+                "reraise": f"{STORY_ALONE_S}s",
+                "flap_within": f"{STORY_ALONE_S}s",
+                "flap_quiet": f"{STORY_ALONE_S}s",
+            }
         },
         "control": {"host": at.host, "port": at.control},
     }

@@ -89,7 +89,17 @@ class Stage:
         if broker == "mosquitto" and mosquitto is None:
             raise DemoError("broker", "mosquitto is not installed; leave --broker out to use the one that came along")
         self.broker = self._broker(mosquitto if broker != "rumqttd" else None)
-        self.desk = self._child("desk", "simulators.desk", "--port", str(self.at.desk), "--db", str(folder / "desk.db"))
+        self.desk = self._child(
+            "desk",
+            "simulators.desk",
+            "--port",
+            str(self.at.desk),
+            "--db",
+            str(folder / "desk.db"),
+            "--staff",
+            "--language",
+            language,
+        )
         # What stands there tells the sensors that a broker which forgot everything has its subscriber again.
         self.community = self._child(
             "community",

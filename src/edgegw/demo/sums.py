@@ -41,7 +41,12 @@ class Records(Struct, frozen=True):
 
 
 class Summary(Struct, frozen=True):
-    """What ``edgegw demo --json`` prints. Times in milliseconds and seconds."""
+    """What ``edgegw demo --json`` prints. Times in milliseconds and seconds.
+
+    Attributes:
+        tickets: ``opened``, ``acknowledged``, ``resolved`` (recovered, or said so by a person), ``closed``, and ``missed``:
+            those that nobody had acknowledged when all was over.
+    """
 
     links: dict[str, LinkSum]
     alarms: dict[str, int]
@@ -121,8 +126,7 @@ def plain(summary: Summary, words: Callable[[str], str]) -> Sequence[str]:
     figures = {
         "raised": summary.alarms["raised"],
         "cleared": summary.alarms["cleared"],
-        "opened": summary.tickets["opened"],
-        "resolved": summary.tickets["resolved"],
+        **summary.tickets,
         "committed": r.committed,
         "accepted": r.accepted,
         "lost": r.lost,

@@ -34,13 +34,29 @@ class LinkRow(Struct, frozen=True):
 
 
 class Ticket(Struct, frozen=True):
-    """A ticket of the desk. `state`: open, resolved, closed … in the desk's own word."""
+    """A ticket of the desk.
+
+    Attributes:
+        state: open, resolved (recovered), closed, rejected, merged: the desk's own word.
+        progress: how far people are: opened, acknowledged, assigned, resolved, closed, rejected; empty if the desk does not tell.
+        key: dedup_key of its alarm.
+        opened_s, closed_s, respond_by_s, resolve_by_s: wall seconds; None: not so, or not told.
+        behind: alarms that it stands for besides its own.
+    """
 
     number: str
     title: str
     priority: str
     place: str
     state: str
+    progress: str = ""
+    key: str = ""
+    opened_s: float | None = None
+    closed_s: float | None = None
+    respond_by_s: float | None = None
+    resolve_by_s: float | None = None
+    assignee: str = ""
+    behind: int = 0
 
 
 class View(Struct, frozen=True):
@@ -48,7 +64,9 @@ class View(Struct, frozen=True):
 
     Attributes:
         elapsed_s: since the demo is complete.
-        now_s: monotonic seconds, for ages.
+        now_s: monotonic seconds, for ages; `wall_s`: wall seconds, for what the desk tells times of.
+        opened, resolved, acknowledged, closed: tickets that ever came so far.
+        missed: tickets that nobody acknowledged in time, or before they were over.
         addresses: what can be opened: a word and a URL or path.
         depth: upstream → lane → records not yet accepted.
         committed, accepted: records in the store ever, and unique records the desk has.
@@ -74,3 +92,7 @@ class View(Struct, frozen=True):
     raised: int
     cleared: int
     notices: tuple[tuple[float, str], ...]
+    acknowledged: int = 0
+    closed: int = 0
+    missed: int = 0
+    wall_s: float = 0.0
