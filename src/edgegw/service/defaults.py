@@ -150,7 +150,7 @@ OVERRIDES = (
     # Lives at risk, whatever the profile says.
     Override(
         name="lift-entrapment",
-        match=_rules("entrapment", "entrapment-*", "trapped", "lift-entrapment", "lift-alarm"),
+        match=_rules("entrapment", "trapped", "lift-entrapment", "lift-alarm"),
         category="lift",
         impact=5,
         urgency=5,
@@ -159,7 +159,9 @@ OVERRIDES = (
     ),
     Override(
         name="gas",
-        match=_rules("gas", "gas-*", "combustible-gas", "methane", "lpg", "co", "co-alarm", "carbon-monoxide"),
+        match=_rules(
+            "gas", "gas-leak", "gas-alarm", "gas-high", "combustible-gas", "methane", "lpg", "co", "carbon-monoxide"
+        ),
         category="fire",
         impact=5,
         urgency=5,
@@ -170,7 +172,7 @@ OVERRIDES = (
     ),
     Override(
         name="sos",
-        match=_rules("sos", "sos-*", "panic", "emergency", "emergency-call"),
+        match=_rules("sos", "panic", "emergency", "emergency-call"),
         impact=5,
         urgency=5,
         team="security",
@@ -180,7 +182,7 @@ OVERRIDES = (
     ),
     Override(
         name="duress",
-        match=_rules("duress", "duress-*"),
+        match=_rules("duress"),
         category="security",
         impact=5,
         urgency=5,
@@ -190,7 +192,7 @@ OVERRIDES = (
     Override(name="tamper", match=_rules("tamper", "tamper-*"), guide="tamper-check"),
     Override(
         name="power-outage",
-        match=_rules("outage", "outage-*", "power-outage", "power-lost", "power-failure", "mains-lost", "phase-lost"),
+        match=_rules("outage", "power-outage", "power-lost", "power-failure", "mains-lost", "phase-lost"),
         category="power",
         impact=4,
         urgency=4,
@@ -228,7 +230,9 @@ OVERRIDES = (
         guide="patrol-missed",
     ),
 )
-"""By name of the alarm, as far as names are common; a site's overrides come after these and so go over them."""
+"""By name of the alarm, as far as names are common; a site's overrides come after these and so go over them.
+
+Whole names wherever a life is at stake: ``gas-*`` would make a gas leak of a detector's fault."""
 
 __all__ = [
     "ALL_GUIDES",
