@@ -63,6 +63,14 @@ def test_says_it_as_json(capsys):
     ]
 
 
+def test_a_priority_that_is_not_given_is_the_catalogue_s(capsys, tmp_path):
+    site = tmp_path / "site.yaml"
+    text = Path("site.yaml").read_text(encoding="utf-8").replace("../../profiles", str(CASES.parent / "profiles"))
+    site.write_text(text.replace("{device: relay, alarm: fire}", "{device: east, alarm: open}"), encoding="utf-8")
+    assert main(["check", str(site), "--linkages"]) == 0
+    assert "open of east (by catalogue)\n" in capsys.readouterr().out
+
+
 def test_says_that_there_are_none(capsys):
     assert main(["check", "../fine/site.yaml", "--linkages"]) == 0
     assert "no linkages" in capsys.readouterr().out

@@ -21,6 +21,23 @@ def run(*args):
     return CliRunner().invoke(profile, args)
 
 
+LEFT_TO_THE_CATALOGUE = """vendor: v
+model: m
+source: s
+link: mqtt
+points: {a: {type: int, mqtt: {path: a}}}
+alarms: {high: {point: a, when: {above: 1}, category: water, title: High}}
+samples: [{source: x, payload: '{"a": 1}', readings: {a: 1}}]
+"""
+
+
+def test_show_says_who_decides_a_priority_that_is_not_given(tmp_path):
+    (tmp_path / "v").mkdir()
+    (tmp_path / "v" / "m.yaml").write_text(LEFT_TO_THE_CATALOGUE)
+    shown = run("--profiles", str(tmp_path), "show", "v/m")
+    assert "high: a above 1.0 → by catalogue water: High / High" in " ".join(shown.output.split())
+
+
 @pytest.fixture
 def own(tmp_path):
     (tmp_path / "v").mkdir()

@@ -40,6 +40,17 @@ def test_long_times_survive_an_override(days):
     assert override(rule(clear_after=f"{days}d"), change(priority="P1")).clear_after == days * 86400.0
 
 
+def test_of_two_ways_to_a_priority_the_site_s_takes_the_place_of_the_profile_s():
+    after = override(rule(priority="P2"), change(urgency=5))
+    assert (after.priority, after.impact, after.urgency) == (None, None, 5)
+    after = override(rule(impact=4, urgency=2), change(urgency=5))
+    assert (after.priority, after.impact, after.urgency) == (None, 4, 5)
+    after = override(rule(impact=4, urgency=2), change(priority="P3"))
+    assert (after.priority, after.impact, after.urgency) == ("P3", None, None)
+    with pytest.raises(RuleError, match="not both"):
+        override(rule(), change(priority="P3", impact=1))
+
+
 def test_a_moment_does_not_last():
     with pytest.raises(RuleError, match="does not last"):
         override(rule(when={"changed": True}), change(**{"for": "5s"}))
