@@ -157,8 +157,8 @@ class Tickets:
 
     def _change(self, number: int, order: Order, now_ns: int) -> None:
         self._facts(number, order, now_ns)
-        last, condition, progress = self._db.execute(
-            "SELECT condition_seq, condition, progress FROM ticket WHERE number=?", (number,)
+        last, progress = self._db.execute(
+            "SELECT condition_seq, progress FROM ticket WHERE number=?", (number,)
         ).fetchone()
         seq = last if order.seq is None else order.seq
         if seq < last or (seq == last and order.seq is not None):
@@ -171,7 +171,7 @@ class Tickets:
                 "UPDATE ticket SET cause=?, parent=? WHERE number=?", (order.cause, self._cause(order.cause), number)
             )
             self._explained(order)
-        elif order.action == "reopen" or (order.action == "open" and condition == "merged"):
+        elif order.action == "reopen":
             self._supersede(order.dedup_key, now_ns, but=number)
             self._condition(number, "active", seq, now_ns)
             self._db.execute("UPDATE ticket SET reopened=reopened+1, cause='', parent=NULL WHERE number=?", (number,))
@@ -217,15 +217,31 @@ class Tickets:
         return int(found[0]) if found else None
 
     def _explained(self, order: Order) -> None:
+        """Count the alarm at its cause; and with it, what it explains itself: its cause is now explained in turn."""
+        key, cause = order.dedup_key, order.cause
         if order.over and order.action == "none":
-            self._db.execute(
-                "DELETE FROM behind WHERE cause=? AND number=0 AND dedup_key=?", (order.cause, order.dedup_key)
-            )
-        elif order.cause:
-            self._db.execute(
-                "INSERT OR IGNORE INTO behind VALUES (?,?,?,?)",
-                (order.cause, self._cause(order.cause) or 0, order.dedup_key, order.title),
-            )
+            self._db.execute("DELETE FROM behind WHERE number=0 AND dedup_key=?", (key,))
+        if not cause:
+            return
+        number = self._cause(cause)
+        if not order.over:
+            self._db.execute("INSERT OR IGNORE INTO behind VALUES (?,?,?,?)", (cause, number or 0, key, order.title))
+        mine = self._merged_of(key)
+        self._db.execute(
+            "UPDATE OR REPLACE behind SET cause=?, number=? WHERE (cause=? AND number=0) OR number=?",
+            (cause, number or 0, key, mine),
+        )
+        self._db.execute(
+            "UPDATE ticket SET cause=?, parent=? WHERE condition='merged' AND ((cause=? AND parent IS NULL) OR parent=?)",
+            (cause, number, key, mine),
+        )
+
+    def _merged_of(self, dedup_key: str) -> int:
+        """The ticket merged last under a key; -1 if there is none."""
+        found = self._db.execute(
+            "SELECT max(number) FROM ticket WHERE dedup_key=? AND condition='merged'", (dedup_key,)
+        ).fetchone()
+        return -1 if found[0] is None else int(found[0])
 
     # --- people --------------------------------------------------------------------------------------------------------
 

@@ -119,6 +119,18 @@ def test_merged_tickets_and_alarms_without_one_are_counted_at_their_cause(ledger
     assert (one(ledger)["state"], one(ledger)["parent"], one(ledger)["cause"]) == ("open", None, "")
 
 
+def test_what_explains_others_is_explained_in_turn(ledger: Ledger) -> None:
+    """A line is inferred to be lost, then its link reports itself, then the power feed behind both."""
+    line, link, power = "gw/gateway/lost-link-a", "gw/link/a/down", "gw/meter/tripped"
+    ledger.take([asks(1, "open"), asks(2, "merge", cause=line)], 1)
+    ledger.take([asks(n, "none", key=f"gw/d-{n}/offline", cause=line) for n in (3, 4)], 2)
+    ledger.take([alarm(5, "cleared", dedup_key=line, ticket={"action": "none", "cause": link})], 3)
+    ledger.take([asks(6, "open", "link", link)], 4)
+    assert (one(ledger, 2)["behind"], one(ledger)["parent"]) == (3, 2)
+    ledger.take([asks(7, "open", "power", power), asks(8, "merge", "link", link, cause=power)], 5)
+    assert (one(ledger, 3)["behind"], one(ledger)["parent"], one(ledger, 2)["behind"]) == (4, 3, 0)
+
+
 def test_an_alarm_that_ends_before_its_cause_has_a_ticket_is_not_counted(ledger: Ledger) -> None:
     ledger.take([asks(1, "none", why="cause", cause=CAUSE)], 1)
     ledger.take([alarm(2, "cleared", ticket={"action": "none", "cause": CAUSE})], 2)
