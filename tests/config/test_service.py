@@ -225,3 +225,9 @@ def test_upstreams_and_synchronisation_are_the_gateway_s(site):
     assert {key for key, known in found.items() if known.subject == "gateway"} == {
         *("g1/gateway/upstream-desk", "g1/gateway/access-sync"),
     }
+
+
+@pytest.mark.parametrize(("keep", "days"), [("90d", 90), ("36h", 2), ("800d", 800)])
+def test_history_is_kept_for_whole_days(keep, days):
+    assert section(history={"keep": keep}).history.keep_days == days
+    assert section().history.keep_days == 400

@@ -25,7 +25,7 @@ from edgegw.config.upstream import HttpUpstream, MqttUpstream, RestUpstream, Ups
 from edgegw.profiles.schema import Profile
 from edgegw.yamlpos import render
 
-Part = TypeVar("Part", MqttLink, MqttUpstream, HttpUpstream, RestUpstream, Commands, AccessSync)
+Part = TypeVar("Part", bound=MqttLink | MqttUpstream | HttpUpstream | RestUpstream | Commands | AccessSync)
 
 
 class Profiles(Protocol):

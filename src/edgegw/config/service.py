@@ -6,6 +6,7 @@ referred to (config.check_service), how it is resolved (config.service_specs).
 Everything here is laid over the shipped catalogue key by key: a site writes what is different, and nothing else.
 """
 
+from math import ceil
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
@@ -272,6 +273,11 @@ class HistorySection(Strict):
     """
 
     keep: Annotated[Duration, Field(ge=86400, le=800 * 86400)] = 400 * 86400.0
+
+    @property
+    def keep_days(self) -> int:
+        """Whole days, a begun one too."""
+        return ceil(self.keep / 86400)
 
 
 class Service(Strict):
