@@ -167,15 +167,15 @@ def test_both_languages_have_all_words():
 # --- plots --------------------------------------------------------------------------------------------------------------
 
 
-@given(st.lists(st.floats(0, 4000), min_size=1, max_size=50))
-def test_a_distribution_shows_every_share(values):
+@given(st.lists(st.floats(0, 4000), min_size=1, max_size=50), st.sampled_from([3, 5]))
+def test_a_distribution_shows_every_share(values, limit):
     spread = Spread()
     for value in values:
         spread.add(value)
-    chart = charts.distribution(spread.counts, lambda share: f"{share}")
+    chart = charts.distribution(spread.counts, lambda share: f"{share}", limit_s=limit)
     late = sum(float(bar.told) for bar in chart.bars if bar.kind == "late")
     assert sum(float(bar.told) for bar in chart.bars) == pytest.approx(1)
-    assert late == pytest.approx(sum(value > 5 for value in values) / len(values))
+    assert late == pytest.approx(sum(value > limit for value in values) / len(values))
     for bar in chart.bars:
         assert 0 <= bar.x <= bar.x + bar.width <= chart.width
         assert 0 < bar.y < bar.y + bar.height <= chart.base + 0.01

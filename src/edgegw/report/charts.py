@@ -68,8 +68,9 @@ class Chart(Struct, frozen=True, kw_only=True):
     notes: tuple[Label, ...] = ()
 
 
-def distribution(counts: Sequence[int], percent: Callable[[float], str]) -> Chart | None:
-    """Share of responses in bins of about equal weight to the eye, targets between them. None of nothing."""
+def distribution(counts: Sequence[int], percent: Callable[[float], str], *, limit_s: float) -> Chart | None:
+    """Share of responses in bins of about equal weight to the eye, targets between them; what is beyond `limit_s` (one of
+    `TARGETS_S`) is of kind ``late``. None of nothing."""
     total = sum(counts)
     if not total:
         return None
@@ -84,7 +85,7 @@ def distribution(counts: Sequence[int], percent: Callable[[float], str]) -> Char
             continue
         tall = max(1.0, room * share / most)
         x = RIGHT + index * step
-        late = "late" if index > BINS_S.index(TARGETS_S[-1]) else "bar"
+        late = "late" if index > BINS_S.index(limit_s) else "bar"
         told = percent(share)
         bars.append(Bar(x + 1.5, BASE - tall, step - 3, tall, late, told))
         notes.append(Label(x + step / 2, BASE - tall - 4, told))

@@ -168,9 +168,9 @@ class _Page:
     def distributions(self) -> list[tuple[str, charts.Chart, str]]:
         """One plot per kind of response: name, plot, how many."""
         found = []
-        for path in PATHS:
+        for path, limits in PATHS.items():
             counts = self.report.spreads[path]
-            chart = charts.distribution(counts, self._percent)
+            chart = charts.distribution(counts, self._percent, limit_s=limits[0])
             if chart is not None:
                 found.append((kind(path).of(self.show.language), chart, self.show.count(sum(counts))))
         return found

@@ -52,6 +52,9 @@ def _slots(meter: Meter, hours: int) -> tuple[int, int]:
         return 0, 0  # a day's row cannot tell
     if step == 24:
         return (int(bool(meter.hours)), 1) if hours >= 23 and not meter.since else (0, 0)
+    if step == 1:
+        due = max(0, hours - meter.since)
+        return (meter.hours >> meter.since & ((1 << due) - 1)).bit_count(), due
     got = due = 0
     for first in range(meter.since, hours - step + 1, step):
         due += 1
