@@ -25,7 +25,7 @@ from edgegw.config.upstream import HttpUpstream, MqttUpstream, RestUpstream, Ups
 from edgegw.profiles.schema import Profile
 from edgegw.yamlpos import render
 
-Part = TypeVar("Part", bound=MqttLink | MqttUpstream | HttpUpstream | RestUpstream | Commands | AccessSync)
+Part = TypeVar("Part", MqttLink, MqttUpstream, HttpUpstream, RestUpstream, Commands, AccessSync)
 
 
 class Profiles(Protocol):
@@ -131,7 +131,9 @@ def _resolved_upstream(name: str, upstream: Upstream, site: Site, base: Path) ->
     if isinstance(upstream, MqttUpstream):
         own_id = client_id(upstream, site.gateway, name)
         return _with_tls(upstream, base).model_copy(update={"client_id": own_id})
-    return _with_tls(upstream, base)
+    if isinstance(upstream, HttpUpstream):
+        return _with_tls(upstream, base)
+    return _with_tls(upstream, base)  # of a REST upstream: the type checker takes them one at a time
 
 
 def _resolved_access(access: Access, base: Path) -> Access:
