@@ -53,6 +53,7 @@ class Stop(Struct, frozen=True):
     """A person has to act."""
 
     reason: str
+    detail: str = ""
 
 
 class No(Struct, frozen=True):
@@ -70,12 +71,13 @@ class Meaning:
     """How one step's answers are read. `step`'s expressions come compiled; the mapping's own are already among them."""
 
     def __init__(self, step: Step, checks: list[Test], holds: list[Test], retries: list[tuple[Test, float | None]],
-                 where: Test | None) -> None:  # fmt: skip
+                 where: Test | None, gone: Test | None) -> None:  # fmt: skip
         self._step = step
         self._checks = checks
         self._holds = holds
         self._retries = retries
         self._where = where
+        self._gone = gone
 
     def judge(self, answer: Answer, names: Mapping[str, Any]) -> Verdict:  # noqa: PLR0911 - one line for each meaning
         """What an answer says. `names`: those of the request."""
@@ -86,8 +88,8 @@ class Meaning:
             if _holds(test, seen):
                 return Again(_reason(status, body), after_s, doubt=status >= 500)
         if any(_holds(test, seen) for test in self._holds):
-            return Stop(_reason(status, body))
-        if status in self._step.gone:
+            return Stop(_reason(status, body), _detail(answer.body))
+        if status in self._step.gone or (self._gone is not None and _holds(self._gone, seen)):
             return Gone()
         if status not in self._step.expect:
             return _by_status(answer)
@@ -178,7 +180,7 @@ def _by_status(answer: Answer) -> Verdict:
             f"http-{status}", doubt=status >= 500 or status == 408, retry_after=answer.headers.get("retry-after")
         )
     if status in HOLD_STATUS or 300 <= status < 400:
-        return Stop(f"http-{status}")
+        return Stop(f"http-{status}", _detail(answer.body))
     return No(f"http-{status}", _detail(answer.body))
 
 

@@ -70,6 +70,7 @@ class CompiledStep:
             [test for test in holds if test is not None],
             [(test, after) for test, after in retries if test is not None],
             make.test(step.where, (*at, "where"), OF_ANSWER | {"item"}),
+            make.test(step.gone_when, (*at, "gone_when"), OF_ANSWER),
         )
 
     def fill(self, names: Mapping[str, Any]) -> tuple[Request | None, int]:
@@ -96,7 +97,7 @@ class CompiledStep:
         raw: bytes | None = None
         if self._step.body is not None:
             raw = _json(body if body is not None else self._json(names))
-            headers.setdefault("Content-Type", "application/json; charset=utf-8")
+            headers.setdefault("Content-Type", "application/json")
         elif self._form is not None:
             raw = urlencode({k: _words(v) for k, v in self._form(names).items()}, doseq=True).encode()
             headers.setdefault("Content-Type", "application/x-www-form-urlencoded")

@@ -12,7 +12,6 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import NODEFAULT, UNSET, Struct
@@ -110,9 +109,8 @@ def now_names(at: Instant) -> dict[str, Any]:
 
 
 def base_names(url: str) -> dict[str, str]:
-    """The name `base`: `url` without a slash at its end, `origin` (RFC 6454) of it."""
-    parts = urlsplit(url)
-    return {"url": url.rstrip("/"), "origin": f"{parts.scheme}://{parts.netloc}"}
+    """The name `base`: the system's `url`, without a slash at its end."""
+    return {"url": url.rstrip("/")}
 
 
 def _empty_ticket() -> dict[str, Any]:

@@ -9,7 +9,7 @@ import hmac
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import msgspec
 from jinja2 import StrictUndefined, Undefined
@@ -111,6 +111,12 @@ def tojson(value: object) -> str:
     return msgspec.json.encode(value).decode()
 
 
+def origin(value: object) -> str:
+    """Scheme and host of a URL (RFC 6454)."""
+    parts = urlsplit(text(value))
+    return f"{parts.scheme}://{parts.netloc}"
+
+
 def merge(value: Mapping[str, object], other: Mapping[str, object]) -> dict[str, object]:
     """Two sections as one; what the first has counts."""
     return {**other, **value}
@@ -145,7 +151,8 @@ def _round(value: float, digits: int = 0) -> float:
 ALL: dict[str, Callable[..., Any]] = {
     "b64": b64, "cut": cut, "cut_bytes": cut_bytes, "default": default, "dictsort": _dictsort, "first": _first,
     "hex": to_hex, "hmac_sha256": hmac_sha256, "int": _int, "join": join, "last": _last, "length": _length,
-    "lower": lambda v: text(v).lower(), "md": md, "merge": merge, "oneline": oneline, "replace": replace, "round": _round,
+    "lower": lambda v: text(v).lower(), "md": md, "merge": merge, "oneline": oneline,
+    "origin": origin, "replace": replace, "round": _round,
     "string": text, "tojson": tojson, "trim": lambda v: text(v).strip(), "upper": lambda v: text(v).upper(),
     "urlencode": urlencode, "utc": utc,
 }  # fmt: skip

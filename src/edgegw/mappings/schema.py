@@ -58,7 +58,7 @@ class Step(Strict):
         json: the body as a structure, encoded after its leaves were filled in; form, text: other bodies.
         when: the step is left out unless this holds.
         expect: statuses that are right; any other is judged by its kind (429 and 5xx again, 401 and 403 hold, the rest refused).
-        gone: statuses that say that the issue is not there (any more).
+        gone, gone_when: statuses, or an expression, that say that the issue is not there (any more).
         check: must hold on the answer.
         hold: where it holds a person has to act (a wrong key): records stay.
         retry: where one holds, the same is tried again.
@@ -79,6 +79,7 @@ class Step(Strict):
     when: str | None = None
     expect: Annotated[tuple[Status, ...], Field(strict=False, min_length=1)] = (200, 201, 202, 204)
     gone: Annotated[tuple[Status, ...], Field(strict=False)] = ()
+    gone_when: str | None = None
     check: str | None = None
     hold: str | None = None
     retry: Annotated[tuple[RetryRule, ...], Field(strict=False)] = ()

@@ -90,6 +90,7 @@ class RestSender:
         self._clock = clock
         self._sleep = sleep
         self._settle_s = settle_s
+        self._explained = ""
         self._doubt_until_ns = clock.now().mono_ns + round(settle_s * 1e9)
         self._missing = MISSING_DEFAULT | dict(spec.missing)
         self._issues = Issues({**spec.states, **(states or {})}, link=self._link)
@@ -103,7 +104,7 @@ class RestSender:
         limit = rate or spec.rate
         window = None if limit is None else Window(*per_window(limit), clock, sleep)
         self._work = Work(mapping, common, asking, clock, window=window, redact=Redactor(secrets.values()))
-        self._poller = Poller(
+        self.poller = Poller(
             name, self._work, self._issues, inbox, every_s=poll_every_s, most=spec.poll_batch, sleep=sleep
         )
 
@@ -112,8 +113,8 @@ class RestSender:
         self._doubt_until_ns = self._clock.now().mono_ns + round(self._settle_s * 1e9)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._asking.run(), name=f"upstream-{self._name}-client")
-            if self._mapping.has("poll") and self._poller.every_s > 0:
-                group.create_task(self._poller.run(), name=f"upstream-{self._name}-poll")
+            if self._mapping.has("poll") and self.poller.every_s > 0:
+                group.create_task(self.poller.run(), name=f"upstream-{self._name}-poll")
 
     async def send(self, lane: Lane, records: Sequence[Record]) -> Outcome:
         """See `delivery.Sender.send`."""
@@ -122,6 +123,7 @@ class RestSender:
         if self._mapping.has("message"):
             return await self._message(records)
         verdict = await self._record(records[0])
+        self._explain(verdict)
         return Accepted(1) if isinstance(verdict, Done) else _outcome(verdict)
 
     # --- messages -------------------------------------------------------------------------------------------------
@@ -138,6 +140,7 @@ class RestSender:
         if not wanted:
             return Accepted(len(records))
         ran = await self._work.run("message", {"tickets": [item.names for _, item in wanted], "more": 0})
+        self._explain(ran.verdict)
         if not isinstance(ran.verdict, Done):
             return _outcome(ran.verdict)
         return Accepted(wanted[ran.shown][0] if 0 < ran.shown < len(wanted) else len(records))
@@ -186,9 +189,13 @@ class RestSender:
             found = await self._find({**item.names, "number": ""})
             if not isinstance(found, Done):
                 return found
-            issue = self._issues.keep(item.ticket_id, found.saved)
-            if issue is None:
+            if not found.saved:
                 return await self._without(item)
+            if self._is_news(item, str(found.saved["number"])):  # made by a create whose answer was lost
+                told = await self._numbered(item, found.saved)
+                if not isinstance(told, Done):
+                    return told
+            issue = self._issues.keep(item.ticket_id, found.saved)
         if issue is None:  # it cannot be looked for: what the desk said is all there is
             issue = Issue(item.number, item.url)
         verdict = (await self._work.run(item.action, {**item.names, "number": issue.number})).verdict
@@ -230,6 +237,11 @@ class RestSender:
             return Again(f"store-{error.reason}")
         return Done()
 
+    def _is_news(self, item: Item, number: str) -> bool:
+        """Whether the gateway does not know this number of this ticket."""
+        views = (view for view in self._inbox.open_tickets() if view.ticket_id == item.ticket_id)
+        return not any(view.number == number for view in views)
+
     # --- small parts ----------------------------------------------------------------------------------------------
 
     def _item(self, record: Record) -> Item | No | None:
@@ -237,6 +249,14 @@ class RestSender:
             return item_of(record, self._gateway, self._language)
         except msgspec.DecodeError as error:  # ValidationError is one
             return No("bad-data", str(error))
+
+    def _explain(self, verdict: Verdict) -> None:
+        """What a person needs who has to act, told once until it is over."""
+        detail = verdict.detail if isinstance(verdict, Stop) else ""
+        if detail and detail != self._explained:
+            log.warning("upstream %s: %s: %s", self._name, verdict.reason if isinstance(verdict, Stop) else "", detail)
+        if not isinstance(verdict, Again):
+            self._explained = detail
 
     def _link(self, number: str) -> str:
         path = self._mapping.link(number)
@@ -252,7 +272,7 @@ def _outcome(verdict: Verdict) -> Outcome:
             if after_s is None and retry_after is not None:
                 return Retry(reason, parse_retry_after(retry_after, datetime.now(UTC)), answered=True)
             return Retry(reason, after_s, answered=reason not in SILENT)
-        case Stop(reason):
+        case Stop(reason, _):
             return Hold(reason)
         case No(reason, detail):
             return Refused(reason, detail)

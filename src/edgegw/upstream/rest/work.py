@@ -84,8 +84,9 @@ class Work:
         return Ran(Done(saved, rows), shown)
 
     def _told(self, operation: str, request: Request, verdict: Verdict) -> Verdict:
-        if isinstance(verdict, No):
-            if operation in ADDRESSED and verdict.reason in MISSING_PLACE:
-                return Stop(verdict.reason)
-            return No(verdict.reason, self._redact(f"{request.step}: {verdict.detail}"))
+        if isinstance(verdict, No | Stop):
+            detail = self._redact(f"{request.step}: {verdict.detail}")
+            if isinstance(verdict, Stop) or (operation in ADDRESSED and verdict.reason in MISSING_PLACE):
+                return Stop(verdict.reason, detail)
+            return No(verdict.reason, detail)
         return verdict
