@@ -196,11 +196,13 @@ def names_of(plan: "SitePlan", language: str) -> "Names":
 
     named = {key: door.name or key for key, door in plan.doors.items()}
     named |= {key: device.name for key, device in plan.devices.items()}
+    patrols = {key: patrol.name.of(language) for key, patrol in plan.service.patrols.items() if patrol.name}
     return Names(
         gateway=plan.gateway.id,
         location=plan.gateway.location,
         devices=named,
         categories={key: one.name.of(language) for key, one in catalogue(plan).categories.items()},
+        plans=patrols,
     )
 
 
