@@ -8,7 +8,7 @@ from edgegw.errors import CommandError
 from edgegw.model import Lane
 from edgegw.service.maintenance import LONGEST_NS, WINDOWS_MOST
 from edgegw.service.specs import OneTicket
-from tests.service.trouble_site import RESPOND_S, S, Box, actions, escalations, facts_of, feed
+from tests.service.trouble_site import RESPOND_S, Box, S, actions, escalations, facts_of, feed
 
 LEAK, OTHER = "d1/leak", "d2/leak"
 

@@ -94,7 +94,7 @@ def test_a_ticket_that_is_open_when_its_cause_shows_is_merged_and_a_new_one_foll
     b.up("d001/gone")
     first = b.wait(5)[0]["ticket"]
     told = b.send(b.event(LINK, ALARM_RAISED))
-    assert actions(told) == [("raised", "none", "gather"), ("updated", "merge", "cause")]
+    assert actions(told) == [("raised", "open", ""), ("updated", "merge", "cause")]
     merged = told[1]["ticket"]
     assert (merged["id"], merged["cause"], merged["state"]) == (first["id"], "gw/link/a", "merged")
     assert b.view("d001/gone").state is TicketState.MERGED

@@ -9,7 +9,7 @@ from edgegw.model import NOTHING, Changes, Event, Lane
 from edgegw.rules.events import ALARM_RAISED
 from edgegw.service.specs import Facts, OneTicket
 from edgegw.service.ticket import TROUBLE_KIND, TicketState
-from tests.service.trouble_site import RESOLVE_S, RESPOND_S, S, Box, actions, escalations, facts_of, feed
+from tests.service.trouble_site import RESOLVE_S, RESPOND_S, Box, S, actions, escalations, facts_of, feed
 
 LEAK, GONE, SOS, QUIET = "d1/leak", "d1/gone", "d1/sos", "d1/quiet"
 
@@ -27,7 +27,9 @@ def test_a_raised_alarm_carries_the_whole_request() -> None:
     ticket = told["ticket"]
     assert told["priority"] == ticket["priority"] == "P2"  # the catalogue's, not the rule's P4
     assert ticket["action"] == "open"
-    assert "why" not in ticket and "state" not in ticket and "number" not in ticket
+    assert "why" not in ticket
+    assert "state" not in ticket
+    assert "number" not in ticket
     assert re.fullmatch(r"[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", ticket["id"])
     assert re.fullmatch(r"EG-[2-9A-HJ-NP-Z]{8}", ticket["ref"])
     assert ticket["respond_by"] == "2026-01-01T00:15:00.000Z"
@@ -359,12 +361,13 @@ def test_closed_while_it_flaps_is_opened_again_only_if_it_stays() -> None:
 
 
 def test_what_flaps_faster_than_it_is_gathered_gets_its_ticket() -> None:
-    b = box()
+    b = Box(facts_of(GONE), [feed("link/a", ["d1"])])
     for _ in range(5):
         b.up(GONE)
         b.wait(1)
         b.down(GONE)
         b.wait(0.2)
+    assert not b.desk.tickets
     b.wait(1)
     assert len(b.desk.open("gw/d1/gone")) == 1
 
@@ -429,7 +432,10 @@ def test_a_ticket_that_is_over_becomes_a_row_by_the_local_date() -> None:
     b.wait(1801)
     assert list(b.store["ticket-history"]) == [f"2026-01-02/{ticket['id']}"]
     (row,) = b.history()
-    assert row["acknowledged_ns"] and row["closed_ns"] and row["respond_by_ns"] and row["cleared_ns"]
+    assert row["acknowledged_ns"]
+    assert row["closed_ns"]
+    assert row["respond_by_ns"]
+    assert row["cleared_ns"]
     assert not b.store[TROUBLE_KIND]
 
 
@@ -464,6 +470,23 @@ def test_labels_come_from_the_alarm_where_the_site_gives_none() -> None:
     b = Box({"gw/d1/leak": Facts(subject="d1", rule="leak", category="water")})
     b.up(LEAK, location={"text": "3号楼", "labels": {"building": "3"}})
     assert b.view(LEAK).labels == {"building": "3"}
+
+
+def test_a_health_alarm_that_nothing_can_explain_waits_for_nothing() -> None:
+    b = box()  # no feeds
+    assert b.up(GONE)["action"] == "open"
+
+
+def test_of_too_many_the_one_that_waits_longest_makes_room(monkeypatch) -> None:
+    monkeypatch.setattr("edgegw.service.troubles.TROUBLES_MOST", 3)
+    b = Box()
+    b.up("d1/leak")
+    for name in ("service/1", "service/2", "service/3", "service/4"):
+        b.up(name)
+        b.say(name, "opened")
+        b.down(name)
+    assert [view.dedup_key for view in b.troubles.views()] == ["gw/d1/leak", "gw/service/3", "gw/service/4"]
+    assert len(b.history()) == 2
 
 
 def test_circles_of_causes_hang_nothing_and_one_of_them_gets_the_ticket() -> None:

@@ -1,4 +1,4 @@
-"""A gateway's troubles with a store, a rule engine as far as alarms go, and a ticket desk that obeys the action word and nothing else."""
+"""A gateway's troubles with a store, a rule engine as far as alarms go, and a ticket desk that obeys the action word alone."""
 
 import json
 from collections import defaultdict

@@ -5,6 +5,7 @@ Must not know: what brings them about (deciding.py, answering.py), events' bytes
 or explains a trouble, and never why.
 """
 
+from collections import Counter
 from collections.abc import Callable
 
 from edgegw.model import Instant, Lane
@@ -25,7 +26,8 @@ class Asking:
 
     Args:
         classify: the catalogue's word.
-        covered: whether maintenance covers a trouble; `explained`: dedup_key of what explains it, or "".
+        covered: whether maintenance covers a trouble.
+        explained: dedup_key of what explains it, or ""; `explicable`: whether anything ever may.
         over: a trouble's time is over: into the history, and forgotten; `past`: its ticket alone, a new one follows.
     """
 
@@ -36,6 +38,7 @@ class Asking:
         classify: Callable[[Facts, Instant], Request | None],
         covered: Callable[[Trouble], bool],
         explained: Callable[[Trouble], str],
+        explicable: Callable[[Trouble], bool],
         over: Callable[[Trouble, Instant, Draft], None],
         past: Callable[[Trouble, Instant, Draft], None],
     ) -> None:
@@ -43,9 +46,12 @@ class Asking:
         self.classify = classify
         self.covered = covered
         self.explained = explained
+        self.explicable = explicable
         self.over = over
         self._past = past
         self._serial = 0
+        self.actions: Counter[str] = Counter()
+        """Events that carried each action."""
         self.touched: dict[str, Trouble] = {}
         """To be stored at the end of this step."""
 
@@ -174,4 +180,5 @@ class Asking:
 
     def tell(self, kind: str, tr: Trouble, at: Instant, draft: Draft, ticket: Ticket) -> None:
         """An event of its own, with the alarm's data."""
+        self.actions[ticket.action] += 1
         draft.event(kind, Lane.ALARM, tr.s.subject, at, with_ticket(tr.s.data, ticket))

@@ -118,7 +118,7 @@ class Machine(Asking):
             s.why = ""
             tr.start(Timer.REOPEN, round(self.one.reopen_s * NS_PER_S), at)
             return ticket_of(tr, Action.NONE, Why.FLAPPING)
-        if tr.health and self.one.gather_s > 0:
+        if self.one.gather_s > 0 and self.explicable(tr):
             tr.start(Timer.HOLD, round(self.one.gather_s * NS_PER_S), at)
             if gathering_ns is not None:  # what flaps faster than this must not put it off for ever
                 tr.due[Timer.HOLD] = gathering_ns

@@ -169,9 +169,12 @@ class Feeds:
         for other in state.above:
             yield from other.explains()
 
-    def is_cause(self, key: str) -> bool:
-        """Whether an alarm explains others."""
-        return key in self._by_cause
+    def explicable(self, key: str, subject: str) -> bool:
+        """Whether anything may ever explain a health alarm."""
+        state = self.inferred.get(key)
+        if state is not None:
+            return bool(state.feed.causes or state.above)
+        return subject in self._of
 
     # --- what is told -------------------------------------------------------------------------------------------------
 

@@ -11,12 +11,12 @@ Must not know: when an alarm is raised (rules), how anything is delivered or sto
 Memory runs ahead of the store, as the rule engine's does: a caller that cannot commit must stop rather than go on.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 from msgspec import UNSET
 
-from edgegw.model import NOTHING, Changes, Event, Instant, StateChange
+from edgegw.model import Changes, Event, Instant
 from edgegw.rules.events import (
     ALARM_CLEARED,
     ALARM_RAISED,
@@ -27,25 +27,15 @@ from edgegw.rules.events import (
     Draft,
     utc,
 )
-from edgegw.rules.timers import Timers
 from edgegw.service.answering import answered
-from edgegw.service.catalogue import classify as by_catalogue
-from edgegw.service.deciding import Machine
-from edgegw.service.explaining import root
-from edgegw.service.knowing import Known
-from edgegw.service.looks import history_of, view_of
-from edgegw.service.maintenance import Open, Windows
+from edgegw.service.ground import Ground
+from edgegw.service.looks import view_of
 from edgegw.service.outgoing import decode_alarm, with_priority, with_ticket
-from edgegw.service.past import Past
-from edgegw.service.specs import Catalogue, Facts, Feed, OneTicket
-from edgegw.service.storm import FeedCondition, Feeds
+from edgegw.service.storm import FeedCondition
 from edgegw.service.ticket import (
-    MAINTENANCE_KIND,
     TICKET_REQUESTED,
     TICKET_UPDATED,
-    TROUBLE_KIND,
     Action,
-    Request,
     Ticket,
     TicketUpdate,
     TroubleView,
@@ -56,78 +46,19 @@ from edgegw.service.trouble import Timer, Trouble
 
 __all__ = ["FeedCondition", "Troubles"]
 
-Classify = Callable[[Catalogue, Facts, Instant], Request | None]
+ALARMS = frozenset({ALARM_RAISED, ALARM_UPDATED, ALARM_CLEARED})
+PRESENCE = frozenset({DEVICE_OFFLINE, DEVICE_ONLINE})
+
+TROUBLES_MOST = 5_000
+"""Troubles remembered, some 3 KB each. Rules make at most one each, but people's requests have no such bound: one hundred a day
+whose tickets nobody ends are 3,000 in the 30 days they are kept."""
 
 _UNTOLD = Ticket(action=Action.NONE, why=Why.ENDED)
 """Of an alarm that is cleared and that nothing is known of any more."""
 
 
-class Troubles:
-    """See the module's text. Not for concurrent use; call `begin` once before anything else.
-
-    Args:
-        gateway: its id; dedup_keys begin with it.
-        facts: by dedup_key; what is missing is taken from the alarm itself.
-        feeds: what fails together.
-        troubles, windows: stored states by key, as the store kept them.
-        history: keys of the stored history rows.
-        now: the present; the clocks of stored troubles run on from here.
-        history_keep_days, history_most: which rows are kept.
-        classify: the catalogue's word.
-
-    Attributes:
-        unreadable: stored states that could not be read (they are forgotten with `begin`).
-        undecoded: alarm events that could not be read; they passed as they were.
-    """
-
-    def __init__(
-        self,
-        *,
-        gateway: str,
-        catalogue: Catalogue,
-        one: OneTicket,
-        facts: Mapping[str, Facts],
-        feeds: Sequence[Feed],
-        troubles: Mapping[str, bytes],
-        windows: Mapping[str, bytes],
-        history: Iterable[str],
-        now: Instant,
-        history_keep_days: int = 400,
-        history_most: int = 20_000,
-        classify: Classify = by_catalogue,
-    ) -> None:
-        self.undecoded = 0
-        self._timers = Timers()
-        self._feeds = Feeds(gateway, feeds, one, self._timers.arm)
-        self._windows = Windows(gateway, windows, self._window_over, now)
-        self._past = Past(catalogue.calendar.zone, history, keep_days=history_keep_days, most=history_most, now=now)
-        self._machine = Machine(
-            one=one,
-            classify=lambda known, at: classify(catalogue, known, at),
-            covered=lambda tr: self._windows.covers(tr.facts),
-            explained=self._explained,
-            over=self._over,
-            past=lambda tr, at, draft: self._past.add(history_of(tr), at, draft),
-        )
-        self._known = Known(
-            gateway=gateway,
-            facts=facts,
-            inferred=self._feeds.inferred,
-            on_due=self._machine.fire,
-            flap_raises=one.flap_raises,
-        )
-        self._gone: list[tuple[str, str]] = [(MAINTENANCE_KIND, key) for key in self._windows.unreadable]
-        self._gone += [(TROUBLE_KIND, key) for key in self._known.restore(troubles, now)]
-        self.unreadable = len(self._gone)
-        self._take = {
-            ALARM_RAISED: self._alarm,
-            ALARM_UPDATED: self._alarm,
-            ALARM_CLEARED: self._alarm,
-            DEVICE_OFFLINE: self._presence,
-            DEVICE_ONLINE: self._presence,
-        }
-        self._offline: set[str] = set()
-        self._active: set[str] = set()
+class Troubles(Ground):
+    """See the module's text. Not for concurrent use; call `begin` once before anything else. `Ground` has the arguments."""
 
     # --- what comes in ------------------------------------------------------------------------------------------------
 
@@ -174,17 +105,18 @@ class Troubles:
 
     def take(self, changes: Changes, at: Instant) -> Changes:
         """What the rules decided, with each alarm's ticket in it, and what else follows. Events keep their order."""
-        if not any(event.type in self._take for event in changes.events):
+        if not any(event.type in ALARMS or event.type in PRESENCE for event in changes.events):
             return changes
         draft = Draft()
         for event in changes.events:
-            take = self._take.get(event.type)
-            if take is None:
-                draft.add(event)
+            if event.type in ALARMS:
+                self._alarm(event, at, draft)
             else:
-                take(event, at, draft)
-                if self._feeds.flips:
-                    self._flipped(at, draft)
+                draft.add(event)
+                if event.type in PRESENCE:
+                    self._set_offline(event.subject, at, offline=event.type == DEVICE_OFFLINE)
+            if self._feeds.flips:
+                self._flipped(at, draft)
         return self._done(draft, at, changes.states)
 
     def answer(self, update: TicketUpdate, at: Instant, *, upstream: str = "") -> Changes | None:  # noqa: ARG002 - who
@@ -262,7 +194,7 @@ class Troubles:
         cause = (self._explained(tr) or tr.s.cause) if tr.s.why == Why.CAUSE else ""
         return view_of(tr, cause)
 
-    # --- inside: events -----------------------------------------------------------------------------------------------
+    # --- inside -----------------------------------------------------------------------------------------------
 
     def _alarm(self, event: Event, at: Instant, draft: Draft) -> None:
         try:
@@ -280,6 +212,8 @@ class Troubles:
             if kind == ALARM_CLEARED:
                 self._put(event, data, _UNTOLD, draft)
                 return
+            if len(self._known) >= TROUBLES_MOST:
+                self._make_room(at, draft)
             tr = self._known.get(data, event.subject, at, machine.next_serial())
         tr.s.data = data
         if kind == ALARM_RAISED:
@@ -298,26 +232,8 @@ class Troubles:
         machine.follow(tr, at, draft)
 
     def _put(self, event: Event, data: AlarmData, ticket: Ticket, draft: Draft) -> None:
+        self._machine.actions[ticket.action] += 1
         draft.add(Event(event.type, event.lane, event.subject, event.at, with_ticket(data, ticket)))
-
-    def _presence(self, event: Event, at: Instant, draft: Draft) -> None:
-        draft.add(event)
-        self._set_offline(event.subject, at, offline=event.type == DEVICE_OFFLINE)
-
-    def _set_offline(self, device: str, at: Instant, *, offline: bool) -> None:
-        if offline is not (device in self._offline):
-            (self._offline.add if offline else self._offline.discard)(device)
-            self._feeds.lost(device, 1 if offline else -1, at)
-
-    def _note(self, tr: Trouble, at: Instant, *, active: bool) -> None:
-        """What an alarm means for others."""
-        key = tr.key
-        if active is (key in self._active):
-            return
-        (self._active.add if active else self._active.discard)(key)
-        self._feeds.cause(key, active=active, at=at)
-        if tr.facts.health:
-            self._feeds.lost(tr.s.subject, 1 if active else -1, at)
 
     def _tell_alone(self, tr: Trouble, ticket: Ticket, at: Instant, draft: Draft) -> None:
         """What an alarm event would say if there was one."""
@@ -328,48 +244,8 @@ class Troubles:
             self._machine.tell(TICKET_UPDATED, tr, at, draft, ticket)
         self._machine.follow(tr, at, draft)
 
-    # --- inside: what follows -----------------------------------------------------------------------------------------
-
-    def _flipped(self, at: Instant, draft: Draft) -> None:
-        """Feeds' explanations came or went: look at all that is behind them."""
-        flips, self._feeds.flips = self._feeds.flips, []
-        for feed in {flip.dedup_key: flip for flip in flips}.values():
-            for tr in self._known.behind(feed):
-                self._machine.review(tr, at, draft)
-
-    def _explained(self, tr: Trouble) -> str:
-        return root(tr.key, self._direct) if tr.health else ""
-
-    def _direct(self, key: str) -> Iterable[str]:
-        feed = self._feeds.inferred.get(key)
-        if feed is not None:
-            return self._feeds.explaining_feed(feed)
-        tr = self._known.find(key)
-        return self._feeds.explaining(tr.s.subject) if tr is not None and tr.health else ()
-
-    def _over(self, tr: Trouble, at: Instant, draft: Draft) -> None:
-        self._past.add(history_of(tr), at, draft)
-        self._timers.arm(self._past)
-        tr.stop(*Timer)
-        self._machine.touched.pop(tr.key, None)
-        self._known.forget(tr)
-        draft.state(TROUBLE_KIND, tr.key, None)
-
-    def _window_over(self, one: Open, now: Instant, draft: Draft) -> None:
-        self._end(one.window.id, "", now, draft)
-
-    def _end(self, window_id: str, by: str, now: Instant, draft: Draft) -> None:
-        one = self._windows.end(window_id, by, now, draft)
-        if one is not None:
-            for tr in [tr for tr in self._known if one.covers(tr.facts)]:
-                self._machine.uncovered(tr, now, draft)
-
-    def _done(self, draft: Draft, at: Instant, states: tuple[StateChange, ...] = ()) -> Changes:
-        touched, self._machine.touched = self._machine.touched, {}
-        for key, tr in touched.items():
-            draft.state(TROUBLE_KIND, key, tr.value(at))
-            self._timers.arm(tr)
-        changes = draft.changes()
-        if not states:
-            return changes if changes.events or changes.states else NOTHING
-        return Changes(changes.events, states + changes.states)
+    def _make_room(self, at: Instant, draft: Draft) -> None:
+        """The one that has waited longest for somebody to end its ticket is over now. Active ones are as many as alarms are."""
+        oldest = next((tr for tr in self._known if not tr.s.active), None)
+        if oldest is not None:
+            self._over(oldest, at, draft)
