@@ -329,6 +329,14 @@ def test_a_handset_that_was_out_of_reach_tells_when_it_was():
     assert not site.raised()
 
 
+def test_a_visit_before_the_round_is_none_of_it():
+    site = Site()
+    site.until(day("22:00"))
+    for was, found in (("21:54:59", []), ("21:55", ["on-time"])):
+        stepped = site.keep(site.core.checkin("night", "gate", GUARD, site.clock.now(), was_ns=wall(day(was))))
+        assert [result.result for result in stepped.results] == found
+
+
 # --- restarts, the clock --------------------------------------------------------------------------------------------------
 
 

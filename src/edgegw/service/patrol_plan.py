@@ -115,12 +115,13 @@ class PlanKeeper:
             was_ns: wall time of the visit, where a handset tells of it afterwards; taken only while the clock is trusted.
         """
         self._pass(step)
+        was_ns = was_ns if step.trusted else None
         state = self._state.round
-        if state is not None:
+        if state is not None and (was_ns is None or was_ns >= state.start_ns - self.spec.lead_ns):
             # By id: a round goes on as it was planned, although the site file may have changed since.
             candidates = [index for index, point in enumerate(state.points) if point.id in points]
             if candidates:
-                step.results.append(self._judge(state, candidates, who, step, was_ns if step.trusted else None))
+                step.results.append(self._judge(state, candidates, who, step, was_ns))
         self._save(step)
 
     def due_ns(self) -> int | None:
