@@ -5,6 +5,8 @@ import pytest
 
 from edgegw.errors import EdgegwError
 from edgegw.model import Lane
+from edgegw.patrols import report
+from edgegw.rules.engine import RuleEngine
 from edgegw.rules.wording import fill
 from edgegw.service.patrol_specs import NS_PER_S, UNKNOWN, Person, Source
 from edgegw.service.patrol_state import Summary
@@ -548,3 +550,40 @@ def test_titles(language, what):
     condition = site.conditions[-1]
     values = {"device": condition.owner, "location": "", "value": str(condition.evidence["value"]), "unit": ""}
     assert fill(condition.title.of(language), values) == GOLDEN[language, what]
+
+
+# --- with the rules -------------------------------------------------------------------------------------------------------
+
+
+class Ruled(Site):
+    """A site whose conditions go through the rules, as the shell hands them on."""
+
+    def __init__(self, *plans):
+        self.alarms = []
+        self.engine = None
+        super().__init__(*plans)
+
+    def keep(self, stepped):
+        now = self.clock.now()
+        if self.engine is None:
+            self.engine = RuleEngine(gateway="g1", language="en", devices=[], alarms={}, presence={}, now=now)
+        report(
+            lambda key, **more: self.alarms.extend(self.engine.condition(key, **more).events), stepped.conditions, now
+        )
+        return super().keep(stepped)
+
+
+def test_one_alarm_from_the_first_missed_point_to_the_next_complete_round():
+    site = Ruled(plan("night", point("gate", 0), point("garage", 0, late=10.2), point("pump", 20)))
+    site.until(day("23:30"))
+    site.until("2026-11-26T22:00")
+    site.show("gate")
+    site.show("garage")
+    site.until("2026-11-26T22:20")
+    site.show("pump")
+    told = [(event.type.removeprefix("edgegw.alarm."), msgspec.json.decode(event.data)) for event in site.alarms]
+    assert [kind for kind, _ in told] == ["raised", "updated", "updated", "cleared"]
+    assert {data["dedup_key"] for _, data in told} == {"g1/patrol/night"}
+    assert told[0][1]["title"] == "Night patrol: Gate missed"
+    named = [[found["id"] for found in data["evidence"]["points"]] for _, data in told[:3]]
+    assert named == [["gate"], ["gate", "garage"], ["gate", "garage", "pump"]]
