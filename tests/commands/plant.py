@@ -35,7 +35,7 @@ class Plant:
             "clock": self.clock,
             "listening": self.listening,
             "trust": self.trust,
-            "observe": lambda path, seconds: self.observed.append((path, seconds)),
+            "observe": lambda command, seconds: self.observed.append((command.target, seconds)),
         } | options
         self.desk = Desk(boot=boot, **options)
 

@@ -52,7 +52,7 @@ async def test_committed_then_sent_then_recorded() -> None:
         assert completed["values"] == {"running": True}
         assert completed["duration_ms"] == 250
         assert all(event.lane is Lane.COMMAND and event.subject == "pump" for event in one.store.events)
-        assert one.observed == [("command", pytest.approx(0.25))]
+        assert one.observed == [("pump", pytest.approx(0.25))]
         assert one.desk.figures().outcomes == {("done", ""): 1}
         assert one.desk.figures().underway == 0
         (order,) = one.link.orders
@@ -142,7 +142,7 @@ async def test_a_door_acts_without_the_disk_and_is_recorded_later() -> None:
         await one.settled()
         assert [event.type for event in one.store.events] == ["edgegw.access.granted", "edgegw.command.completed"]
         assert one.store.states("door") == {"lobby": b"1"}
-        assert one.observed == [], "the door's own time is the door's to measure"
+        assert [target for target, _ in one.observed] == [order.device for order in one.link.orders]
 
 
 @warped

@@ -32,7 +32,7 @@ from edgegw.doors.sync import AccessSync
 from edgegw.doors.wording import SYNC_TITLE, TITLES
 from edgegw.errors import ConfigError
 from edgegw.linkages import LinkageRunner
-from edgegw.model import Changes, Event, Instant, Lane
+from edgegw.model import Changes, Command, Event, Instant, Lane, Source
 from edgegw.pipeline import Pipeline, Urgent
 from edgegw.profiles.encode import Encoder
 from edgegw.rules.engine import RuleEngine
@@ -41,6 +41,7 @@ from edgegw.rules.linkage import Linkages
 from edgegw.rules.linkage_state import LINKAGE_KIND
 from edgegw.rules.presence import OFFLINE
 from edgegw.rules.wording import place
+from edgegw.service.sensing import Condition
 from edgegw.store.store import Store
 from edgegw.upstream.commands import CommandIntake
 
@@ -101,9 +102,12 @@ class Acting:
         encoders: Mapping[str, Encoder],
         book: CredentialBook,
         clock: Clock,
+        condition: Condition,
         observe: Callable[[str, float], None],
+        slow: Callable[[str, float], None],
     ) -> None:
         self._plan = plan
+        self._report = condition
         self._engine = engine
         self._pipeline = pipeline
         self._ears = ears
@@ -112,6 +116,12 @@ class Acting:
         self.book = book
         self.trust = ClockTrust(store.states(CLOCK_KIND))
         lifetime_s = plan.commands.most_lifetime if plan.commands is not None else 60.0
+
+        def took(command: Command, seconds: float) -> None:
+            if command.issuer.source is not Source.DOOR:  # a door's response is timed from the card on
+                observe("command", seconds)
+            slow(command.target, seconds)
+
         self.desk = Desk(
             store=store,
             clock=clock,
@@ -121,7 +131,7 @@ class Acting:
             listening=pipeline,
             trust=self.trust,
             lifetime_most_s=lifetime_s,
-            observe=observe,
+            observe=took,
         )
         self.key = access_key(plan)
         self._places = {
@@ -238,7 +248,7 @@ class Acting:
 
     def _condition(self, condition: DoorCondition, at: Instant) -> None:
         owner, location = self._places[condition.door]
-        changes = self._engine.condition(
+        changes = self._report(
             f"{condition.kind}-{condition.part}" if condition.part else condition.kind,
             active=condition.active,
             title=TITLES[condition.kind],
@@ -260,7 +270,7 @@ class Acting:
         return self._engine.status(device) == OFFLINE
 
     def _sync_condition(self, reason: str | None) -> None:
-        changes = self._engine.condition(
+        changes = self._report(
             "access-sync",
             active=reason is not None,
             title=SYNC_TITLE,

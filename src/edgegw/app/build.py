@@ -104,6 +104,8 @@ def _sender(plan: SitePlan, name: str, clock: Clock, inbox: TicketInbox | None) 
             timeout_s=config.timeout,
             token=reveal(plan, config.token),
             tls=tls_context(config.tls),
+            inbox=inbox,
+            name=name,
         )
     from edgegw.mqttio import MqttOptions  # noqa: PLC0415
     from edgegw.upstream.mqtt import MqttSender  # noqa: PLC0415

@@ -82,9 +82,9 @@ class Gateway:
             services += [start(f"upstream-{d.name}", d.run()) for d in parts.deliveries]
             services.append(start("pipeline", parts.pipeline.run()))
             await parts.acting.begin()
-            services += [start(name, work) for name, work in parts.acting.services()]
+            services += [start(name, work) for name, work in (*parts.acting.services(), *parts.service.services())]
             sources = [start(f"link-{s.status.name}", s.run()) for s in parts.supervisors]
-            asking = [start(name, work) for name, work in parts.acting.asking()]
+            asking = [start(name, work) for name, work in (*parts.acting.asking(), *parts.service.asking())]
             if parts.api is not None:
                 asking.append(start("api", parts.api.run()))
             parts.status.running = True
@@ -95,6 +95,7 @@ class Gateway:
             await _cancel(asking)
             await parts.acting.drain()
             await _cancel(sources)
+            parts.service.flush()
             await _within(DRAIN_S, parts.pipeline.drain(), "the pipeline to drain")
             await _anchored(store)
             await asyncio.gather(*(d.drain(UPSTREAM_DRAIN_S) for d in parts.deliveries))

@@ -14,8 +14,10 @@ from edgegw import __version__
 from edgegw.access.credentials import CredentialBook
 from edgegw.api.server import ApiServer
 from edgegw.app import build, linking
-from edgegw.app.acting import Acting, Ears
+from edgegw.app.acting import Acting, Ears, access_key
 from edgegw.app.backend import ApiBackend
+from edgegw.app.service import Service
+from edgegw.app.service_backend import LocalService
 from edgegw.app.status import Status
 from edgegw.clock import Clock
 from edgegw.config.plan import SitePlan
@@ -37,6 +39,7 @@ class Parts(Struct, frozen=True):
     """What runs. `control`, `api`: None where the site has none."""
 
     pipeline: Pipeline
+    service: Service
     acting: Acting
     supervisors: tuple[Supervisor, ...]
     deliveries: tuple[Delivery, ...]
@@ -59,19 +62,27 @@ async def assemble(plan: SitePlan, clock: Clock, store: Store, *, feed: Callable
     compiled, encoders = build.decoders(plan), linking.encoders(plan)
     book = await _book(store)
     engine = _engine(plan, store, clock)
+    service = Service(plan, store=store, engine=engine, clock=clock)
     metrics = Metrics()
     pipeline = Pipeline(
         store=store,
         decoders=compiled,
-        rules=engine,
+        rules=service.sensing,
         clock=clock,
         observe=metrics.commit_seconds.observe,
         secret=build.secret_points(plan),
     )
-    upstreams = _Upstreams(plan, store=store, engine=engine, pipeline=pipeline, metrics=metrics, clock=clock)
+    service.plug(pipeline, book=book, key=access_key(plan))
+    service.begin()  # before anything reports: what the last run left has to be known
+    upstreams = _Upstreams(plan, store=store, engine=engine, service=service, metrics=metrics, clock=clock)
     ears = Ears(pipeline)
     links = linking.make_links(plan, compiled, encoders, sink=pipeline, urgent=ears, clock=clock)
     ears.links = links.devices
+
+    def observe(path: str, seconds: float) -> None:
+        metrics.responses[path].observe(seconds)
+        service.responded(path, seconds)
+
     acting = Acting(
         plan,
         store=store,
@@ -82,7 +93,9 @@ async def assemble(plan: SitePlan, clock: Clock, store: Store, *, feed: Callable
         encoders=encoders,
         book=book,
         clock=clock,
-        observe=lambda path, seconds: metrics.responses[path].observe(seconds),
+        condition=service.sensing.condition,
+        observe=observe,
+        slow=service.slow,
     )
     supervisors = tuple(Supervisor(one, sink=ears, clock=clock, counts=one.counts) for one in links.links)
     watchdog = Watchdog(
@@ -102,6 +115,7 @@ async def assemble(plan: SitePlan, clock: Clock, store: Store, *, feed: Callable
         deliveries=upstreams.deliveries,
         watchdog=watchdog,
         acting=acting,
+        service=service,
         clock=clock,
         budget=plan.store.budget,
         version=__version__,
@@ -116,8 +130,8 @@ async def assemble(plan: SitePlan, clock: Clock, store: Store, *, feed: Callable
     api = None
     if plan.api.enabled:
         backend = ApiBackend(plan, store=store, engine=engine, pipeline=pipeline, acting=acting, clock=clock)
-        api = _api(plan, backend, clock)
-    return Parts(pipeline, acting, supervisors, upstreams.deliveries, watchdog, status, control, api)
+        api = _api(plan, backend, LocalService(service), clock)
+    return Parts(pipeline, service, acting, supervisors, upstreams.deliveries, watchdog, status, control, api)
 
 
 async def _book(store: Store) -> CredentialBook:
@@ -143,12 +157,13 @@ def _engine(plan: SitePlan, store: Store, clock: Clock) -> RuleEngine:
     return engine
 
 
-def _api(plan: SitePlan, backend: ApiBackend, clock: Clock) -> ApiServer:
+def _api(plan: SitePlan, backend: ApiBackend, service: LocalService, clock: Clock) -> ApiServer:
     config = plan.api
     return ApiServer(
         config.host,
         config.port,
         backend=backend,
+        service=service,
         tokens=Path(config.tokens),
         clock=clock,
         rate=config.rate,
@@ -166,12 +181,11 @@ class _Upstreams:
         *,
         store: Store,
         engine: RuleEngine,
-        pipeline: Pipeline,
+        service: Service,
         metrics: Metrics,
         clock: Clock,
     ) -> None:
-        self._engine = engine
-        self._pipeline = pipeline
+        self._service = service
         self._clock = clock
         self._event = metrics.responses["event"]
         # Conditions of the last run are gone until they are met again; so are those of upstreams that are gone.
@@ -179,23 +193,33 @@ class _Upstreams:
             if alarm.subject == "gateway" and alarm.rule.startswith("upstream-"):
                 self._condition(alarm.rule.removeprefix("upstream-"), None)
         self.deliveries = tuple(
-            build.delivery(plan, name, store, clock=clock, on_accepted=self._accepted, on_condition=self._condition)
+            build.delivery(
+                plan,
+                name,
+                store,
+                clock=clock,
+                on_accepted=self._accepted,
+                on_condition=self._condition,
+                inbox=service.inbox,
+            )
             for name in plan.upstream
         )
 
     def _accepted(self, record: Record, now_mono_ns: int) -> None:
         if record.same_boot and record.lane is not Lane.TELEMETRY:
-            self._event.observe((now_mono_ns - record.mono_ns) / 1e9)
+            seconds = (now_mono_ns - record.mono_ns) / 1e9
+            self._event.observe(seconds)
+            self._service.responded("event", seconds)
+            if record.lane is Lane.ALARM:
+                self._service.responded("alarm", seconds)
 
     def _condition(self, upstream: str, reason: str | None) -> None:
-        self._pipeline.apply(
-            self._engine.condition(
-                f"upstream-{upstream}",
-                active=reason is not None,
-                title=build.upstream_title(upstream),
-                priority="P2",
-                category="device",
-                evidence={"upstream": upstream, "reason": reason},
-                at=self._clock.now(),
-            )
+        self._service.condition(
+            f"upstream-{upstream}",
+            active=reason is not None,
+            title=build.upstream_title(upstream),
+            priority="P2",
+            category="device",
+            evidence={"upstream": upstream, "reason": reason},
+            at=self._clock.now(),
         )

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from edgegw.app.acting import Acting
 from edgegw.app.links import AnyLink, link_snapshots
+from edgegw.app.service import Service
 from edgegw.clock import Clock
 from edgegw.control import health
 from edgegw.control.notify import Watchdog
@@ -43,6 +44,7 @@ class Status:
         deliveries: Sequence[Delivery],
         watchdog: Watchdog,
         acting: Acting,
+        service: Service,
         clock: Clock,
         budget: int,
         version: str,
@@ -57,6 +59,7 @@ class Status:
         self._deliveries = deliveries
         self._watchdog = watchdog
         self._acting = acting
+        self._service = service
         self._clock = clock
         self._budget = budget
         self._version = version
@@ -130,8 +133,9 @@ class Status:
                 retries=delivery.retries,
             )
         yield self._acting.snapshot()
+        yield self._service.snapshot()
         yield SiteSnapshot(
-            alarms=Counter(view.priority for view in self._engine.active_alarms()),
+            alarms=Counter(view.priority for view in self._service.troubles.views() if view.active),
             devices=Counter(str(view.status) for view in self._engine.presence()),
         )
 

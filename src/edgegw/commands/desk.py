@@ -35,7 +35,7 @@ from edgegw.commands.recorder import Attempt, Recorder
 from edgegw.commands.rejections import Rejections
 from edgegw.commands.tasks import Tasks
 from edgegw.errors import StoreError
-from edgegw.model import NOTHING, Changes, Command, Instant, Issuer, Outcome, OutcomeStatus, Source
+from edgegw.model import NOTHING, Changes, Command, Instant, Issuer, Outcome, OutcomeStatus
 from edgegw.ports import Actuator, Batch, Listening, RecordStore
 
 log = logging.getLogger(__name__)
@@ -83,7 +83,7 @@ class Desk:
         actuators: device → its link.
         trust: shared with whoever else judges by dates.
         lifetime_most_s: how far ahead a command's expiry may be.
-        observe: told ("command", seconds from admission to outcome) of every command but a door's to its lock.
+        observe: told every command and the seconds from its admission to its outcome.
 
     Attributes:
         doors: decides what is asked of a door; set by `app` before `run`.
@@ -101,7 +101,7 @@ class Desk:
         trust: ClockTrust,
         doors: Doors | None = None,
         lifetime_most_s: float = 60.0,
-        observe: Callable[[str, float], None] = lambda _path, _seconds: None,
+        observe: Callable[[Command, float], None] = lambda _command, _seconds: None,
     ) -> None:
         self.doors = doors
         self._outcomes = Outcomes()
@@ -323,8 +323,7 @@ class Desk:
         command = job.command
         source = command.issuer.source
         self._outcomes.count(outcome)
-        if source is not Source.DOOR:
-            self._observe("command", (now.mono_ns - job.at.mono_ns) / 1e9)
+        self._observe(command, (now.mono_ns - job.at.mono_ns) / 1e9)
         event = events.completed(command, self._subject(command.target), outcome, job.at, now)
         recorded = self._recorder.later(Batch((event,), self._ledger.end(command.id)))
         if source not in INTERNAL:
