@@ -17,6 +17,9 @@ from edgegw.mappings.templates import TemplateFault
 DETAIL_CHARS = 300
 """How much of an answer goes into a dead letter's detail."""
 
+DETAIL_BYTES = 4 * DETAIL_CHARS
+"""How much is kept until secrets are taken out: cut before that, half of one could stay."""
+
 RETRY_STATUS = frozenset({408, 425, 429})
 HOLD_STATUS = frozenset({401, 403})
 
@@ -70,8 +73,16 @@ Test = Callable[[Mapping[str, Any]], Any]
 class Meaning:
     """How one step's answers are read. `step`'s expressions come compiled; the mapping's own are already among them."""
 
-    def __init__(self, step: Step, checks: list[Test], holds: list[Test], retries: list[tuple[Test, float | None]],
-                 where: Test | None, gone: Test | None) -> None:  # fmt: skip
+    def __init__(
+        self,
+        step: Step,
+        *,
+        checks: list[Test],
+        holds: list[Test],
+        retries: list[tuple[Test, float | None]],
+        where: Test | None,
+        gone: Test | None,
+    ) -> None:
         self._step = step
         self._checks = checks
         self._holds = holds
@@ -191,4 +202,4 @@ def _reason(status: int, body: Any) -> str:  # noqa: ANN401 - any JSON
 
 
 def _detail(body: bytes) -> str:
-    return str(cleaned(body[: 4 * DETAIL_CHARS].decode("utf-8", "replace")))[:DETAIL_CHARS]
+    return str(cleaned(body[:DETAIL_BYTES].decode("utf-8", "replace")))

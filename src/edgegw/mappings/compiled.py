@@ -66,11 +66,11 @@ class CompiledStep:
         retries = [(make.test(rule.when, (*loc, "when"), OF_ANSWER), rule.after) for rule, loc in rules]
         self.meaning = Meaning(
             step,
-            [test for test in checks if test is not None],
-            [test for test in holds if test is not None],
-            [(test, after) for test, after in retries if test is not None],
-            make.test(step.where, (*at, "where"), OF_ANSWER | {"item"}),
-            make.test(step.gone_when, (*at, "gone_when"), OF_ANSWER),
+            checks=[test for test in checks if test is not None],
+            holds=[test for test in holds if test is not None],
+            retries=[(test, after) for test, after in retries if test is not None],
+            where=make.test(step.where, (*at, "where"), OF_ANSWER | {"item"}),
+            gone=make.test(step.gone_when, (*at, "gone_when"), OF_ANSWER),
         )
 
     def fill(self, names: Mapping[str, Any]) -> tuple[Request | None, int]:

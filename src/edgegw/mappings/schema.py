@@ -77,7 +77,7 @@ class Step(Strict):
     form: dict[str, str] | None = None
     text: str | None = None
     when: str | None = None
-    expect: Annotated[tuple[Status, ...], Field(strict=False, min_length=1)] = (200, 201, 202, 204)
+    expect: Annotated[tuple[Status, ...], Field(strict=False)] = (200, 201, 202, 204)
     gone: Annotated[tuple[Status, ...], Field(strict=False)] = ()
     gone_when: str | None = None
     check: str | None = None
@@ -96,6 +96,8 @@ class Step(Strict):
             raise ValueError("where chooses among items: add items")
         if self.fit is not None and self.body is None:
             raise ValueError("fit is about a text in json")
+        if not self.expect:
+            raise ValueError("expect names at least one status")
         if not self.path.startswith("/"):
             raise ValueError("path begins with /; what comes before it is the upstream's url")
         return self

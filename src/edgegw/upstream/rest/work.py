@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from msgspec import Struct
 
 from edgegw.clock import Clock
-from edgegw.mappings.answers import Again, Answer, Done, No, Stop, Verdict
+from edgegw.mappings.answers import DETAIL_CHARS, Again, Answer, Done, No, Stop, Verdict
 from edgegw.mappings.compiled import Compiled, LocatedFault, Request
 from edgegw.mappings.context import now_names
 from edgegw.mappings.templates import TemplateFault
@@ -85,7 +85,7 @@ class Work:
 
     def _told(self, operation: str, request: Request, verdict: Verdict) -> Verdict:
         if isinstance(verdict, No | Stop):
-            detail = self._redact(f"{request.step}: {verdict.detail}")
+            detail = f"{request.step}: {self._redact(verdict.detail)[:DETAIL_CHARS]}"
             if isinstance(verdict, Stop) or (operation in ADDRESSED and verdict.reason in MISSING_PLACE):
                 return Stop(verdict.reason, detail)
             return No(verdict.reason, detail)
