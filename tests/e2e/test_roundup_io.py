@@ -140,11 +140,12 @@ class Child:
 
     def __init__(self, folder: Path, config: dict[str, object]) -> None:
         self._folder = folder
-        self._config = json.dumps(config)
+        self._config = config
         self._process: Process | None = None
 
-    async def start(self) -> None:
-        command = (sys.executable, "-m", "tests.e2e.rest_child", str(self._folder), self._config)
+    async def start(self, settle_s: float) -> None:
+        config = json.dumps(self._config | {"settle_s": settle_s})
+        command = (sys.executable, "-m", "tests.e2e.rest_child", str(self._folder), config)
         self._process = await create_subprocess_exec(*command, cwd=ROOT, stdout=PIPE)
 
     async def kill(self) -> None:
@@ -181,11 +182,10 @@ async def test_killed_between_create_and_acceptance(roundup: Roundup, tmp_path: 
                 "settings": SETTINGS | {"web": roundup.url},
                 "secrets": SECRETS,
                 "timeout_s": 20.0,
-                "settle_s": 1.0,
             },
         )
         try:
-            await child.start()
+            await child.start(settle_s=0.0)  # nothing was before it
             async with asyncio.timeout(30):
                 await proxy.stalled.wait()
                 if fault == "answer-lost":
@@ -193,7 +193,7 @@ async def test_killed_between_create_and_acceptance(roundup: Roundup, tmp_path: 
             await child.kill()
             assert child.told() == [], "killed before the number was known"
             asked = proxy.seen.count(("GET", "/t/rest/data/issue"))
-            await child.start()
+            await child.start(settle_s=1.0)
             async with asyncio.timeout(30):
                 while proxy.seen.count(("GET", "/t/rest/data/issue")) == asked:
                     await asyncio.sleep(0.01)
