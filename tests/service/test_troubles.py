@@ -103,7 +103,7 @@ def test_a_momentary_alarm_leaves_its_ticket_to_people() -> None:
     assert b.down(SOS)["action"] == "update"
     b.wait(86400)
     again = b.up(SOS)
-    assert (again["action"], again["id"]) == ("update", first["id"])
+    assert (again["action"], again["why"], again["id"]) == ("reopen", "raised-again", first["id"])
     b.down(SOS)
     b.say(SOS, "closed")
     b.wait(60)
@@ -111,12 +111,31 @@ def test_a_momentary_alarm_leaves_its_ticket_to_people() -> None:
     assert (pressed["action"], pressed["why"]) == ("reopen", "raised-again")
 
 
+def test_pressed_again_before_we_hear_that_its_ticket_was_closed() -> None:
+    b = box()
+    ticket = b.up(SOS)
+    b.down(SOS)
+    assert b.desk.person(ticket["id"], "closed")  # the word is on its way
+    b.up(SOS)
+    assert b.desk.open("gw/d1/sos") == [ticket["id"]]
+
+
+def test_pressed_again_does_not_take_an_acknowledgement_back() -> None:
+    b = box()
+    b.up(SOS)
+    b.down(SOS)
+    b.say(SOS, "acknowledged")
+    assert b.up(SOS)["state"] == "acknowledged"
+    b.down(SOS)
+    assert escalations(b.wait(RESOLVE_S - 10)) == []
+
+
 def test_a_momentary_alarm_is_no_flapping_and_a_rejected_one_may_be_pressed_again() -> None:
     b = box()
     for _ in range(6):
         last = b.up(SOS)
         b.down(SOS)
-    assert last["action"] == "update"
+    assert last["action"] == "reopen"
     b.say(SOS, "rejected")
     new = b.up(SOS)
     assert new["action"] == "open"
@@ -215,6 +234,25 @@ def test_taken_up_again_in_the_ticket_system_itself() -> None:
     b.say(LEAK, "assigned", version=3)
     assert not actions(b.wait(600))
     assert b.down(LEAK)["action"] == "resolve"
+
+
+@pytest.mark.parametrize("word", ["closed", "rejected"])
+def test_late_words_do_not_hide_that_we_proposed_to_resolve_it(word) -> None:
+    b = Box(facts_of(GONE), [feed("link/a", ["d1"])], OneTicket(flap_raises=0))
+    b.up(GONE)
+    b.wait(4)
+    (ticket,) = b.desk.tickets.values()
+    b.down(GONE)
+    b.desk.person(ticket["id"], word)
+    b.up(GONE)
+    b.wait(4)
+    assert ticket["status"] == "open"  # asked for again, and nothing was heard of the closing
+    b.down(GONE)
+    b.up(GONE)
+    for update in b.desk.said:
+        b.commit(b.troubles.answer(update, b.now))
+    b.wait(61)
+    assert ticket["status"] == "open"
 
 
 def test_a_late_word_on_an_earlier_ticket_touches_its_row_alone() -> None:

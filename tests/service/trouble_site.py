@@ -92,7 +92,6 @@ class Desk:
     def __init__(self) -> None:
         self.tickets: dict[str, dict] = {}
         self.said: list[TicketUpdate] = []
-        self.most_open = 0
 
     def take(self, event_type: str, data: dict) -> None:
         ticket = data.get("ticket")
@@ -105,12 +104,11 @@ class Desk:
                 "key": data["dedup_key"],
                 "status": "open",
                 "version": 0,
-                "acked": False,
             }
             self.say(one, "opened")
         assert one is not None, f"{action} of a ticket that was never opened"
         if action == "reopen":
-            one.update(status="open", acked=False)
+            one["status"] = "open"
             self.say(one, "opened")
         elif action == "resolve" and one["status"] == "open":
             one["status"] = "proposed"
@@ -118,15 +116,15 @@ class Desk:
             one["status"] = "merged"
         assert len(self.open(data["dedup_key"])) <= 1, f"two open tickets for {data['dedup_key']}"
 
-    def person(self, ticket_id: str, word: str) -> None:
-        """Somebody works on a ticket."""
+    def person(self, ticket_id: str, word: str) -> bool:
+        """Somebody works on a ticket, if there is something to do about it."""
         one = self.tickets[ticket_id]
         if one["status"] not in ("open", "proposed"):
-            return
+            return False
         if word in ("resolved", "closed", "rejected"):
             one["status"] = word
-        one["acked"] = True
         self.say(one, word)
+        return True
 
     def say(self, one: dict, word: str) -> None:
         one["version"] += 1
@@ -163,6 +161,7 @@ class Box:
         self.desk = Desk()
         self.events: list[tuple[str, dict]] = []
         self.serial = 0
+        self.boots = 0
         self.start()
 
     # --- running ------------------------------------------------------------------------------------------------------
@@ -188,9 +187,10 @@ class Box:
         self.found()
 
     def reboot(self, off_s: float = 0.0, *, synced: bool = True) -> None:
-        """Power fails, and comes back; monotonic time begins anew."""
+        """Power fails, and comes back; monotonic time begins anew, never twice at the same moment."""
+        self.boots += 1
         wall_ns = self.now.wall_ns + round(off_s * S)
-        self.clock = ManualClock(wall_ns if synced else 3600 * S, mono_ns=5 * S, synced=synced)
+        self.clock = ManualClock(wall_ns if synced else 3600 * S, mono_ns=5 * S + self.boots, synced=synced)
         self.start()
 
     def commit(self, changes: Changes) -> list[dict]:

@@ -53,14 +53,19 @@ def _goes_on(machine: Machine, tr: Trouble, said: TicketState, at: Instant, draf
     was_live, s.state = s.state.live, said
     if was_live:
         return
-    # Somebody took it up again in the ticket system itself.
+    # Somebody took it up again in the ticket system itself, or it tells late of what we had asked for.
     s.resolved_ns = s.closed_ns = 0
     machine.let_go(tr)
     tr.stop(Timer.REOPEN)
-    s.proposed = not tr.stands
-    if tr.stands:
-        machine.clocks(tr, at)
-        machine.review(tr, at, draft)
+    if not tr.stands:
+        s.proposed = True
+        return
+    machine.clocks(tr, at)
+    if s.proposed:
+        # We have proposed to resolve it meanwhile, and nobody has heard yet that the trouble is back.
+        s.back = True
+        tr.start(Timer.REOPEN, round(machine.one.reopen_s * NS_PER_S), at)
+    machine.review(tr, at, draft)
 
 
 def _ends(machine: Machine, tr: Trouble, said: TicketState, at: Instant) -> None:

@@ -93,6 +93,9 @@ class Machine(Asking):
         cause = self.explained(tr)
         if cause:
             return self.merge(tr, cause, at)
+        if tr.facts.momentary:
+            # Its ticket may have been closed a moment ago, and nothing will be left of the alarm by the time we hear of it.
+            return ticket_of(tr, Action.REOPEN, Why.RAISED_AGAIN)
         if tr.s.flapping and not tr.flap_began:
             return ticket_of(tr, Action.NONE, Why.FLAPPING)
         return ticket_of(tr, Action.UPDATE)
