@@ -75,6 +75,7 @@ class Ledger:
         self._feed = str(self._db.execute("SELECT value FROM note WHERE name='feed'").fetchone()[0])
         self._arrival = int(self._db.execute("SELECT ifnull(max(arrival), 0) FROM event").fetchone()[0])
         self.duplicates = 0
+        self._heard: int | None = None
         self.received = self.unique = int(self._db.execute("SELECT count(*) FROM event").fetchone()[0])
 
     def close(self) -> None:
@@ -194,10 +195,7 @@ class Ledger:
         Raises:
             BadCursorError: `after` is no cursor.
         """
-        feed, dash, place = after.partition("-")
-        if after and not (dash and place.isascii() and place.isdigit() and len(place) < 19):
-            raise BadCursorError("after is not a cursor of this feed")
-        last = int(place) if feed == self._feed and place else 0
+        last = self._place(after)
         rows = self._db.execute(
             "SELECT a.place, t.dedup_key, t.ticket_id, a.number, a.state, a.version, a.at_ns, a.by, a.assignee, a.note"
             " FROM answer a JOIN ticket t USING (number) WHERE a.place>? ORDER BY a.place LIMIT ?",
@@ -213,6 +211,18 @@ class Ledger:
                 )
             )  # fmt: skip
         return {"tickets": told, "next": f"{self._feed}-{last}"}
+
+    def _place(self, cursor: str) -> int:
+        feed, dash, place = cursor.partition("-")
+        if cursor and not (dash and place.isascii() and place.isdigit() and len(place) < 19):
+            raise BadCursorError("after is not a cursor of this feed")
+        return int(place) if feed == self._feed and place else 0
+
+    def polled(self, after: str, limit: int = ANSWERS_MOST) -> dict[str, Any]:
+        """`answers` to somebody who has kept everything up to `after`: that is what asking from there says."""
+        answer = self.answers(after, limit)
+        self._heard = self._place(after)
+        return answer
 
     def kept(self, name: str) -> str:
         """A text kept under a name, such as how far a push has come; empty if there is none."""
@@ -272,7 +282,8 @@ class Ledger:
         return [dict(zip(names, row, strict=False)) | {"data": json.loads(row[8])} for row in rows]
 
     def stats(self, now_ns: int = 0) -> dict[str, Any]:
-        """Counts; `holes`: ranges of seq that never came. `now_ns`: by which a ticket may be overdue; 0: none is."""
+        """Counts; `holes`: ranges of seq that never came; `unheard`: changes of tickets that whoever polls has not kept yet,
+        None if nobody does. `now_ns`: by which a ticket may be overdue; 0: none is."""
         by_type = dict(self._db.execute("SELECT type, count(*) FROM event GROUP BY type ORDER BY type"))
         states = dict(self._db.execute("SELECT state, count(*) FROM ticket GROUP BY state"))
         acknowledged, recovered, waiting, overdue, missed, late, escalated = self._db.execute(
@@ -302,9 +313,13 @@ class Ledger:
             "missed": missed,
             "late": late,
             "escalated": escalated,
+            "unheard": None if self._heard is None else self._last_answer() - self._heard,
             "devices": int(self._db.execute("SELECT count(*) FROM last_reading").fetchone()[0]),
             "holes": self.holes(),
         }
+
+    def _last_answer(self) -> int:
+        return int(self._db.execute("SELECT ifnull(max(place), 0) FROM answer").fetchone()[0])
 
     def holes(self, most: int = 20) -> list[tuple[int, int]]:
         """Ranges of sequence numbers between the first and the last that never came."""

@@ -190,7 +190,7 @@ class Desk:
     async def _updates(self, request: web.Request) -> web.Response:
         after, limit = request.query.get("after", ""), _number(request, "limit", ANSWERS_MOST)
         try:
-            return _json(await self._do(lambda: self._ledger.answers(after, limit)))
+            return _json(await self._do(lambda: self._ledger.polled(after, limit)))
         except BadCursorError as error:
             return _no(400, str(error))
 

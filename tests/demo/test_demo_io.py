@@ -7,12 +7,14 @@ import re
 import select
 import signal
 import socket
+import sqlite3
 import struct
 import subprocess
 import sys
 import termios
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import psutil
@@ -70,9 +72,15 @@ def test_a_port_in_use_is_one_clear_line() -> None:
     assert result.exception.detail == want
 
 
-def test_unattended_it_ends_with_one_json_object_and_nothing_lost(env: dict[str, str]) -> None:
+def test_unattended_it_ends_with_one_json_object_and_nothing_lost(env: dict[str, str], tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
     done = subprocess.run(
-        command("--for", "8s", "--json"), env=env, capture_output=True, text=True, timeout=WITHIN_S, check=False
+        command("--for", "8s", "--json", "--keep", str(kept)),
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=WITHIN_S,
+        check=False,
     )
     (line,) = done.stdout.splitlines()
     summary = json.loads(line)
@@ -89,6 +97,22 @@ def test_unattended_it_ends_with_one_json_object_and_nothing_lost(env: dict[str,
     for name in ("zigbee", "rs485-power", "lift-room", "card-reader", "qr-scanner"):
         assert summary["links"][name]["messages"] > 0, name
     assert summary["links"]["zigbee"]["messages"] >= summary["sent"]["mqtt"]
+    assert ends_at_the_gateway(kept) == ends_at_the_desk(kept), "the gateway knows what became of each ticket"
+    assert set(ends_at_the_desk(kept).values()) == {"closed"}
+
+
+def ends_at_the_desk(folder: Path) -> dict[str, str]:
+    """Ticket id → how far people came with it."""
+    with closing(sqlite3.connect(folder / "desk.db")) as db:
+        return dict(db.execute("SELECT ticket_id, progress FROM ticket"))
+
+
+def ends_at_the_gateway(folder: Path) -> dict[str, str]:
+    """Ticket id → its state, as the gateway kept it."""
+    with closing(sqlite3.connect(folder / "demo.db")) as db:
+        rows = db.execute("SELECT value FROM state WHERE kind IN ('trouble', 'ticket-history')")
+        troubles = [json.loads(value) for (value,) in rows]
+    return {one["ticket_id"]: one["state"] for one in troubles if one["state"] != "held"}
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -126,6 +126,17 @@ def test_the_feed_goes_on_where_its_cursor_says_also_after_opening_again(ledger:
     again.close()
 
 
+def test_what_was_not_heard_is_known_once_somebody_polls(ledger: Ledger) -> None:
+    ledger.take([asks(1, "open")], 1)
+    assert ledger.stats()["unheard"] is None
+    answer = ledger.polled("")
+    assert ledger.stats()["unheard"] == 1
+    assert ledger.polled(answer["next"])["tickets"] == []
+    assert ledger.stats()["unheard"] == 0
+    ledger.act(1, "close", 2)
+    assert ledger.stats()["unheard"] == 1
+
+
 def test_a_cursor_of_a_lost_file_begins_again_and_nonsense_is_refused(ledger: Ledger) -> None:
     ledger.take([asks(1, "open")], 1)
     assert len(ledger.answers("deadbeef-900")["tickets"]) == 1

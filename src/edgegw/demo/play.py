@@ -43,6 +43,9 @@ CALM_WITHIN_S = 12.0
 STAFF_WITHIN_S = 10.0
 """Until the desk's staff, told to hurry, has closed every ticket; those of alarms that went on stay open."""
 
+HEARD_WITHIN_S = 5.0
+"""Until the gateway has kept what became of its tickets; it asks every second."""
+
 DRAIN_WITHIN_S = 15.0
 """Until nothing waits for the upstreams; then the gateway gets its SIGTERM and drains under its own deadline."""
 
@@ -264,6 +267,7 @@ class Play:
         )
         await self.watch.hurry()
         await self._until(lambda: not self.watch.stat("at_work"), STAFF_WITHIN_S)
+        await self._until(lambda: not self.watch.stat("unheard"), HEARD_WITHIN_S)
         summary = await self._sum_up(report, duration_s)
         if self._options.as_json:
             self._out(json.dumps(msgspec.to_builtins(summary), ensure_ascii=False))
