@@ -50,6 +50,10 @@ class Stalling:
             # on its own: what the client does meanwhile, even its death, changes nothing for a request that has left
             await asyncio.shield(asyncio.create_task(self._stalled(request, body)))
             await asyncio.Event().wait()
+        if (
+            self.release.is_set() and request.method == "GET"
+        ):  # by the next look it has arrived, however slow the machine
+            await self.arrived.wait()
         return await self._pass(request, body)
 
     async def _stalled(self, request: web.BaseRequest, body: bytes) -> None:

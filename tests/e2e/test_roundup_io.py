@@ -14,7 +14,9 @@ pytest.importorskip("roundup", reason="roundup is in edgegw[dev]")
 
 from edgegw.model import Lane
 from edgegw.upstream.outcome import Accepted, Hold
-from tests.e2e.plant import ROOT
+from tests.e2e.asking import Asking
+from tests.e2e.plant import ROOT, Plant, eventually
+from tests.e2e.publisher import send
 from tests.e2e.roundup_server import PASSWORD, USER, Roundup
 from tests.e2e.stalling import Fault, Stalling
 from tests.upstream.rest_parts import Inbox, alarm_record, at_work, ref_of
@@ -193,7 +195,7 @@ async def test_killed_between_create_and_acceptance(roundup: Roundup, tmp_path: 
             await child.kill()
             assert child.told() == [], "killed before the number was known"
             asked = proxy.seen.count(("GET", "/t/rest/data/issue"))
-            await child.start(settle_s=1.0)
+            await child.start(settle_s=0.3)
             async with asyncio.timeout(30):
                 while proxy.seen.count(("GET", "/t/rest/data/issue")) == asked:
                     await asyncio.sleep(0.01)
@@ -206,3 +208,51 @@ async def test_killed_between_create_and_acceptance(roundup: Roundup, tmp_path: 
     number = roundup.issues(ref_of(first))[0]
     assert {told["number"] for told in child.told() if told["dedup_key"] == f"g1/leak-{first}/wet"} == {number}
     assert len(roundup.messages(number)) == 2, "the opening and the escalation"
+
+
+# --- the whole gateway --------------------------------------------------------------------------------------------------
+
+
+def test_from_a_wet_sensor_to_a_closed_loop(roundup: Roundup, plant: Plant) -> None:
+    """Real broker, real daemon, real Roundup: opened, taken by a person, killed meanwhile, recovered."""
+    office = Asking(plant)
+    office.serve()
+    plant.tree["upstream"] = {
+        "desk": {
+            "kind": "rest",
+            "mapping": "roundup",
+            "url": roundup.url,
+            "settings": SETTINGS,
+            "secrets": {"password": {"env": "ROUNDUP_PASSWORD"}},
+            "poll_every": "200ms",
+            "settle": "300ms",
+        }
+    }
+
+    def leak(wet: bool) -> None:
+        send(plant.ports["broker"], "dev/counter-1", json.dumps({"n": 1, "leak": wet}))
+
+    def trouble(state: str) -> dict[str, str]:
+        def look() -> dict[str, str] | None:
+            found = office.ask("GET", "tickets")[1]["tickets"]
+            return next((t for t in found if t["dedup_key"] == "gw/counter-1/leak" and t["state"] == state), None)
+
+        return eventually(f"the ticket to be {state}", look)  # type: ignore[return-value] # true, so not None
+
+    plant.start_broker()
+    plant.start_gateway(ROUNDUP_PASSWORD=PASSWORD)
+    office.make_token("read")
+    leak(True)
+    ticket = trouble("opened")
+    number = ticket["number"]
+    assert roundup.issues(ticket["ref"]) == [number]
+    assert ticket["url"] == f"{roundup.url}/issue{number}"
+    roundup.set(number, status="in-progress", assignedto=USER)
+    assert trouble("assigned")["assignee"] == USER
+    plant.kill("gateway")
+    plant.start_gateway(ROUNDUP_PASSWORD=PASSWORD)
+    leak(False)
+    eventually("the issue to be resolved", lambda: roundup.issue(number)["status"]["name"] == "resolved")
+    assert trouble("resolved")["number"] == number
+    assert roundup.issues(ticket["ref"]) == [number]
+    assert PASSWORD not in plant.log("gateway")

@@ -96,6 +96,16 @@ async def test_nobody_there_had_no_effect() -> None:
         await task
 
 
+@pytest.mark.parametrize("base", ["http://a..b", f"http://{'x' * 300}", "http://h:99999", "http://[::1"])
+async def test_an_address_that_is_none(base: str) -> None:
+    client = RestClient(base, timeout_s=5.0)
+    task = asyncio.create_task(client.run())
+    assert await client.ask(GET) == Again("bad-address")
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
 def test_secrets_are_taken_out_in_every_form() -> None:
     redact = Redactor(["p+ss/word", "ab", ""])
     assert redact("p+ss/word p%2Bss%2Fword p%2Bss/word cCtzcy93b3Jk ab") == "*** *** *** *** ab"

@@ -28,7 +28,7 @@ def check_rest(
         findings.error(
             at, "key 'url' is missing: this mapping is of a system that everyone has at another place", key=True
         )
-    elif upstream.url is not None:
+    else:
         secret = next(iter(upstream.secrets.values()), None)
         if net.url(at, url, secret, upstream.tls) and urlsplit(url).query:
             findings.error(

@@ -181,7 +181,7 @@ class Mapping(Strict):
     """
 
     title: Text | str
-    url: str | None = None
+    url: Annotated[str, Field(pattern=r"^https?://[^\s?#]+$")] | None = None
     settings: dict[Name, Setting] = Field(default_factory=dict)
     secrets: dict[Name, SecretNote] = Field(default_factory=dict)
     rate: RateText | None = None

@@ -129,7 +129,7 @@ def _path_part(value: Any) -> Any:  # noqa: ANN401 - any value of a template
 
 
 def _kind(value: object) -> str:
-    return "a list" if isinstance(value, list | tuple) else "a section" if isinstance(value, Mapping) else "bytes"
+    return "a list" if isinstance(value, list | tuple) else "a section" if isinstance(value, Mapping) else "this"
 
 
 TEXTS = Sandbox()

@@ -87,9 +87,9 @@ class RestClient:
         await self._open.wait()
         if self._session is None:
             return Again("closed")
-        url = URL(self._base + request.target, encoded=True)  # the mapping has encoded it
         headers = {"Accept": "application/json", **request.headers}
         try:
+            url = URL(self._base + request.target, encoded=True)  # the mapping has encoded it
             async with self._session.request(
                 request.method, url, data=request.body, headers=headers, allow_redirects=False
             ) as answer:
@@ -102,6 +102,8 @@ class RestClient:
         except (aiohttp.ClientError, OSError) as error:
             log.debug("%s: %s", request.step, type(error).__name__)  # its text may hold the URL with a key
             return Again("no-answer", doubt=True)
+        except ValueError:  # a host that no resolver takes: ``a..b``, a label of more than 63 letters
+            return Again("bad-address")
 
 
 async def _read(content: "aiohttp.StreamReader") -> bytes:

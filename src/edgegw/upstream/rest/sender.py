@@ -39,7 +39,7 @@ from edgegw.upstream.rest.work import Asking, Work
 
 log = logging.getLogger(__name__)
 
-SILENT = frozenset({"timeout", "unreachable", "no-answer", "closed"})
+SILENT = frozenset({"timeout", "unreachable", "no-answer", "closed", "bad-address"})
 """Reasons of the way, not of an answer."""
 
 
@@ -247,7 +247,7 @@ class RestSender:
     def _item(self, record: Record) -> Item | No | None:
         try:
             return item_of(record, self._gateway, self._language)
-        except msgspec.DecodeError as error:  # ValidationError is one
+        except (msgspec.DecodeError, RecursionError) as error:  # ValidationError is a DecodeError
             return No("bad-data", str(error))
 
     def _explain(self, verdict: Verdict) -> None:
