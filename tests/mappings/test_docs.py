@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from jsonschema import Draft202012Validator
 
+from edgegw.config.reference import json_schema
 from edgegw.config.upstream import RestUpstream
 from edgegw.mappings.filters import ALL
 from edgegw.mappings.loader import compile_mapping, find_mapping, load_mapping, setting_faults, settings_of, shipped
@@ -43,3 +45,10 @@ def test_everything_is_on_the_page() -> None:
     assert set(Operations.model_fields) <= words
     assert {field.alias or name for name, field in Step.model_fields.items()} <= words
     assert set(shipped()) <= words
+
+
+def test_the_published_schema_takes_what_the_loader_takes() -> None:
+    validator = Draft202012Validator(json_schema("mapping"))
+    for text in [*MAPPINGS, *(find_mapping(name, Path()).read_text(encoding="utf-8") for name in shipped())]:
+        assert list(validator.iter_errors(yaml.safe_load(text))) == []
+    assert not validator.is_valid(yaml.safe_load(MAPPINGS[0].replace("method: GET", "methd: GET")))

@@ -1,4 +1,4 @@
-"""`edgegw schema site|profile`: JSON Schemas for editors.
+"""`edgegw schema site|profile|mapping`: JSON Schemas for editors.
 
 Owns: the command. Must not know: how a schema is made (config.reference).
 """
@@ -10,16 +10,16 @@ import click
 
 from edgegw.errors import ConfigError
 
-NAMES = ("site", "profile")
+NAMES = ("site", "profile", "mapping")
 
 
-@click.command(short_help="Write the JSON Schema of site files or profiles, for editors.")
+@click.command(short_help="Write the JSON Schema of site files, profiles or mappings, for editors.")
 @click.argument("name", type=click.Choice(NAMES))
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Default: stdout."
 )
 def schema(name: str, output: Path | None) -> None:
-    """Write the JSON Schema of the site file or of device profiles.
+    """Write the JSON Schema of the site file, of device profiles or of ticket-system mappings.
 
     For editors with the YAML language server, begin the file with:
 

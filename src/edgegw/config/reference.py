@@ -15,12 +15,14 @@ from pydantic.fields import FieldInfo
 
 from edgegw.config.fields import parse_size
 from edgegw.config.schema import Site
+from edgegw.mappings.schema import Mapping
 from edgegw.profiles.fields import Text, parse_duration, parse_hex
 from edgegw.profiles.schema import Profile
 
 SCHEMAS: dict[str, tuple[type[BaseModel], str]] = {
     "site": (Site, "edgegw site file"),
     "profile": (Profile, "edgegw device profile"),
+    "mapping": (Mapping, "edgegw ticket-system mapping"),
 }
 """What `edgegw schema` can write: name → model, title. The ``$id`` is a URN: nothing is to be fetched from it."""
 
@@ -29,7 +31,7 @@ _SPELLED = {parse_duration: "duration", parse_size: "size", parse_hex: "hex byte
 
 
 def json_schema(name: str) -> dict[str, Any]:
-    """The JSON Schema (2020-12) of ``site`` or ``profile``: it accepts what the loader accepts.
+    """The JSON Schema (2020-12) of ``site``, ``profile`` or ``mapping``: it accepts what the loader accepts.
 
     The loader checks more: YAML's surprises, and everything that concerns two places at once.
     """
