@@ -9,11 +9,11 @@ import subprocess
 import sys
 import uuid
 from contextlib import suppress
-from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.plant import ROOT, Plant, eventually, free_port
+from tests.e2e.asking import Asking
+from tests.e2e.plant import ROOT, Plant, eventually
 
 CARD = 8844356
 """The card of the published RDM6300 frame."""
@@ -25,11 +25,11 @@ DOOR_S = 3.0
 SCOPES = ("credentials", "read", "door:*:*")
 
 
-class Gate:
+class Gate(Asking):
     """The gatehouse process and a plant around it."""
 
     def __init__(self, plant: Plant, *, readers: int = 1, relays: int = 1, meters: int = 2) -> None:
-        self.plant = plant
+        super().__init__(plant)
         folder = plant.folder / "lines"
         folder.mkdir()
         with (plant.folder / "gatehouse.log").open("ab") as log:
@@ -44,8 +44,6 @@ class Gate:
             os.setpriority(os.PRIO_PROCESS, self.process.pid, HARDWARE_FIRST)
         assert self.process.stdout is not None
         self.places: dict[str, Any] = json.loads(self.process.stdout.readline())
-        self.api_port = free_port()
-        self.token = ""
         self.key = plant.folder / "access.key"
         self.key.write_text(KEY)
         self.key.chmod(0o600)
@@ -136,7 +134,7 @@ class Gate:
             "key": {"file": str(self.key)},
             "rights": {"residents": {"groups": ["residents"], "doors": ["gate"]}},
         }
-        tree["api"] = {"enabled": True, "port": self.api_port, "rate": 100, "burst": 100}
+        self.serve()
 
     def second_door(self, name: str, **door: Any) -> None:
         """Another door: the reader ``second``, relay board unit 1 channel 1; residents may pass it, too."""
@@ -192,27 +190,6 @@ class Gate:
         return [event for event in self.plant.events() if event["type"].startswith(kind)]
 
     # --- the API
-
-    def make_token(self, *scopes: str) -> str:
-        """A token of the site (which must have been written), by the command line as an operator would."""
-        flags = [part for scope in scopes for part in ("--scope", scope)]
-        made = subprocess.run(
-            [sys.executable, "-m", "edgegw", "token", "create", str(self.plant.site), "--name", "test", *flags, "--json"],
-            cwd=ROOT, capture_output=True, text=True, check=True,
-        )  # fmt: skip
-        self.token = json.loads(made.stdout)["token"]
-        return self.token
-
-    def ask(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
-        """One request with the token; status and JSON."""
-        connection = HTTPConnection("127.0.0.1", self.api_port, timeout=10)
-        try:
-            headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
-            connection.request(method, f"/api/v1/{path}", None if body is None else json.dumps(body), headers)
-            answer = connection.getresponse()
-            return answer.status, json.loads(answer.read())
-        finally:
-            connection.close()
 
     def command(self, target: str, command: str, **more: Any) -> tuple[int, Any]:
         """``device`` or ``doors/…`` commanded: ``gate.command("doors/gate", "unlock")``."""

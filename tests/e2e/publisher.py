@@ -58,3 +58,23 @@ def send(port: int, topic: str, *payloads: str | bytes, retain: bool = False) ->
         client.publish(topic, payload, qos=1, retain=retain).wait_for_publish(10)
     client.disconnect()
     client.loop_stop()
+
+
+class Many:
+    """A client that publishes to many topics at once, as a coordinator does for all of its sensors."""
+
+    def __init__(self, port: int) -> None:
+        self._client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="many", protocol=mqtt.MQTTv5)
+        self._client.max_inflight_messages_set(500)
+        self._client.connect("127.0.0.1", port)
+        self._client.loop_start()
+
+    def send(self, messages: dict[str, str]) -> None:
+        """Publish all at QoS 1 and wait until the broker has them."""
+        infos = [self._client.publish(topic, payload, qos=1) for topic, payload in messages.items()]
+        for info in infos:
+            info.wait_for_publish(10)
+
+    def close(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
