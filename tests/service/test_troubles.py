@@ -290,6 +290,12 @@ def test_not_acknowledged_in_time_is_escalated_again_and_again_up_to_a_bound() -
     assert escalations(b.wait(10 * 86400)) == []
 
 
+def test_no_escalation_where_the_site_wants_none() -> None:
+    b = box(escalate_most=0)
+    b.up(LEAK)
+    assert escalations(b.wait(86400)) == []
+
+
 def test_acknowledged_stops_the_first_clock_and_not_the_second() -> None:
     b = box()
     b.up(LEAK)

@@ -15,10 +15,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from edgegw.model import Changes, Event, Lane
 from edgegw.rules.events import ALARM_CLEARED, ALARM_RAISED, DEVICE_OFFLINE, DEVICE_ONLINE
 from edgegw.service import answering, deciding, storm
+from edgegw.service.looks import ticket_of
 from edgegw.service.maintenance import Windows
 from edgegw.service.past import Past
 from edgegw.service.specs import OneTicket
-from edgegw.service.ticket import TicketState
+from edgegw.service.ticket import Action, TicketState
 from edgegw.service.trouble import Timer, Trouble
 from edgegw.service.troubles import Troubles
 from tests.service.trouble_site import Box, S, facts_of, feed
@@ -341,6 +342,30 @@ class Situations(Machine):
         assert self.box.view("d1/leak").state.live
 
     @rule()
+    def pressed_while_the_closing_is_on_its_way(self) -> None:
+        self.clean()
+        self.press()
+        self.deliver()
+        (ticket_id,) = self.box.desk.open(f"gw/{MOMENTARY}")
+        self.box.desk.person(ticket_id, "closed")
+        self.press()
+        assert self.box.desk.open(f"gw/{MOMENTARY}") == [ticket_id], "somebody called for help, and nobody is told"
+
+    @rule()
+    def words_cross(self) -> None:
+        """Closed there, opened again from here, and gone and back before any of it is heard."""
+        self.clean()
+        ticket_id = self.opened("d1/gone")
+        self.set("d1/gone", active=False)
+        self.box.desk.person(ticket_id, "closed")
+        self.set("d1/gone", active=True)
+        self.wait(ONE.gather_s + 1)
+        self.set("d1/gone", active=False)
+        self.wait(ONE.flap_within_s)
+        self.set("d1/gone", active=True)
+        self.settled()
+
+    @rule()
     def acknowledged_in_time(self) -> None:
         self.clean()
         self.box.desk.person(self.opened("d1/leak"), "acknowledged")
@@ -590,6 +615,23 @@ def _no_end_of_maintenance(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(deciding.Machine, "uncovered", lambda *_: None)
 
 
+def _a_press_is_only_an_update(patch: pytest.MonkeyPatch) -> None:
+    def update(self, tr, at):
+        return ticket_of(tr, Action.UPDATE)
+
+    patch.setattr(deciding.Machine, "_again", update)
+
+
+def _open_there_is_all_we_look_at(patch: pytest.MonkeyPatch) -> None:
+    goes_on = answering._goes_on
+
+    def and_forget_what_was_proposed(machine, tr, said, at, draft):
+        tr.s.proposed = tr.s.proposed and tr.s.state.live
+        goes_on(machine, tr, said, at, draft)
+
+    patch.setattr(answering, "_goes_on", and_forget_what_was_proposed)
+
+
 def _remembers_what_was_not_committed(patch: pytest.MonkeyPatch) -> None:
     """As if states were stored at once, and events later."""
     commit = Box.commit
@@ -634,6 +676,8 @@ BROKEN: dict[str, tuple[Break, str]] = {
     "the clocks do not outlive a restart": (replaced(Trouble, "thaw", lambda *_: None), "restart_while_gathering"),
     "history grows": (replaced(Past, "_trim", lambda *_: None), "many_rows"),
     "nothing is ever over": (replaced(deciding.Machine, "rest", lambda *_: None), "back_in_time"),
+    "a press again is only an update": (_a_press_is_only_an_update, "pressed_while_the_closing_is_on_its_way"),
+    "late words hide what we proposed": (_open_there_is_all_we_look_at, "words_cross"),
     "committed or not, it is remembered": (_remembers_what_was_not_committed, "killed_before_the_commit"),
 }
 """What is broken, and the machine's rule that must find it, each time it is run."""

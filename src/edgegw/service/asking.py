@@ -91,9 +91,9 @@ class Asking:
         """Let the clocks towards people run, by the times the ticket names; a step of the wall clock later moves nothing."""
         s = tr.s
         tr.stop(*CLOCKS)
-        if s.request is None:
+        if s.request is None or self.one.escalate_most <= 0:
             return
-        if not s.acked and self.one.escalate_most > 0:
+        if not s.acked:
             tr.start(Timer.RESPOND, s.request.respond_by_ns - at.wall_ns, at)
         if not s.overdue:
             tr.start(Timer.RESOLVE, s.request.resolve_by_ns - at.wall_ns, at)
