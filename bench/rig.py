@@ -76,8 +76,10 @@ def listening(port: int) -> bool:
 
 
 @contextmanager
-def mosquitto(at: Path, extra: str = "", name: str = "mosquitto") -> Iterator[int]:
-    """A real mosquitto on a free loopback port, queues unlimited, in-flight window of 2,000."""
+def mosquitto_process(
+    at: Path, extra: str = "", name: str = "mosquitto"
+) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """A real mosquitto on a free loopback port, queues unlimited, in-flight window of 2,000; its process and port."""
     binary = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
     port = free_port()
     config = at / f"{name}.conf"
@@ -85,8 +87,15 @@ def mosquitto(at: Path, extra: str = "", name: str = "mosquitto") -> Iterator[in
         f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\nmax_queued_messages 0\n"
         f"max_inflight_messages 2000\nset_tcp_nodelay true\nlog_type error\nlog_type warning\n{extra}\n"
     )
-    with process(binary, "-c", str(config)):
+    with process(binary, "-c", str(config)) as child:
         wait_until(lambda: listening(port), "mosquitto to listen")
+        yield child, port
+
+
+@contextmanager
+def mosquitto(at: Path, extra: str = "", name: str = "mosquitto") -> Iterator[int]:
+    """The same; its port alone."""
+    with mosquitto_process(at, extra, name) as (_, port):
         yield port
 
 
