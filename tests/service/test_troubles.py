@@ -441,16 +441,18 @@ def test_unreadable_states_are_counted_and_forgotten() -> None:
     b = box()
     b.up(LEAK)
     b.store[TROUBLE_KIND] |= {"gw/d2/gone": b"{", "gw/other": b.store[TROUBLE_KIND]["gw/d1/leak"]}
-    b.store["maintenance"]["x"] = b"[]"
+    b.store[TROUBLE_KIND]["gw/deep"] = b'{"left":' + b"[" * 100_000
+    b.store["maintenance"] |= {"x": b"[]", "y": b'{"id":"\xff"}'}
     b.reboot()
-    assert b.troubles.unreadable == 3
+    assert b.troubles.unreadable == 5
     assert list(b.store[TROUBLE_KIND]) == ["gw/d1/leak"]
     assert not b.store["maintenance"]
 
 
-def test_what_cannot_be_read_passes_as_it_is() -> None:
+@pytest.mark.parametrize("data", [b'{"dedup_key":1}', b'{"dedup_key":"\xff"}', b'{"evidence":' + b"[" * 100_000, b""])
+def test_what_cannot_be_read_passes_as_it_is(data) -> None:
     b = box()
-    odd = Event(ALARM_RAISED, Lane.ALARM, "d1", b.now, b'{"dedup_key":1}')
+    odd = Event(ALARM_RAISED, Lane.ALARM, "d1", b.now, data)
     other = Event("edgegw.reading", Lane.TELEMETRY, "d1", b.now, b"{}")
     assert b.troubles.take(Changes((other, odd)), b.now) == Changes((other, odd))
     assert b.troubles.undecoded == 1

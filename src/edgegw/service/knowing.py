@@ -12,6 +12,7 @@ from msgspec import UNSET
 from edgegw.model import Instant
 from edgegw.rules.events import AlarmData, Draft
 from edgegw.rules.own import GATEWAY
+from edgegw.service.outgoing import UNREADABLE
 from edgegw.service.specs import Facts
 from edgegw.service.storm import FeedState
 from edgegw.service.trouble import Stored, Trouble, begun, decode_stored
@@ -83,7 +84,7 @@ class Known:
         for key, value in stored.items():
             try:
                 self._add(decode_stored(key, value)).thaw(now)
-            except msgspec.DecodeError:
+            except UNREADABLE:
                 unreadable.append(key)
         return unreadable
 

@@ -16,6 +16,7 @@ from edgegw.errors import CommandError
 from edgegw.model import Instant, Lane
 from edgegw.rules.events import Draft, encode, occurrence_id, utc
 from edgegw.rules.own import GATEWAY
+from edgegw.service.outgoing import UNREADABLE
 from edgegw.service.specs import NS_PER_S, Facts
 from edgegw.service.ticket import MAINTENANCE_KIND, Window
 
@@ -128,7 +129,7 @@ class Windows:
                     raise msgspec.ValidationError("not this window")
                 if window.scope == "place":
                     _place(window.target)
-            except (msgspec.DecodeError, CommandError):
+            except (*UNREADABLE, CommandError):
                 self.unreadable.append(key)
             else:
                 self.open[key] = Open(window, on_due, now, restored=True)

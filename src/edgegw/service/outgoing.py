@@ -9,10 +9,13 @@ from msgspec import Raw
 from edgegw.rules.events import AlarmData, encode
 from edgegw.service.ticket import Ticket
 
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoding raises for bytes that are not what they should be: no such shape, no UTF-8, brackets a hundred thousand deep."""
+
 _replace = msgspec.structs.replace
 
 decode_alarm = msgspec.json.Decoder(AlarmData).decode
-"""The data of an alarm event; msgspec.DecodeError if they are not."""
+"""The data of an alarm event; one of `UNREADABLE` if they are not."""
 
 
 def with_ticket(data: AlarmData, ticket: Ticket) -> bytes:

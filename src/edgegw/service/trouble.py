@@ -240,7 +240,7 @@ def ref_of(ticket_id: str) -> str:
 
 
 def decode_stored(key: str, value: bytes) -> Stored:
-    """A stored trouble; msgspec.DecodeError if it is none, or another one's."""
+    """A stored trouble; one of `outgoing.UNREADABLE` if it is none, or another one's."""
     stored = _decode_stored(value)
     if stored.dedup_key != key or stored.form != 1:
         raise msgspec.ValidationError("not this trouble")

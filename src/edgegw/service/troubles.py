@@ -30,7 +30,7 @@ from edgegw.rules.events import (
 from edgegw.service.answering import answered
 from edgegw.service.ground import Ground
 from edgegw.service.looks import view_of
-from edgegw.service.outgoing import decode_alarm, with_priority, with_ticket
+from edgegw.service.outgoing import UNREADABLE, decode_alarm, with_priority, with_ticket
 from edgegw.service.storm import FeedCondition
 from edgegw.service.ticket import (
     TICKET_REQUESTED,
@@ -199,7 +199,7 @@ class Troubles(Ground):
     def _alarm(self, event: Event, at: Instant, draft: Draft) -> None:
         try:
             data = decode_alarm(event.data)
-        except msgspec.DecodeError:
+        except UNREADABLE:
             self.undecoded += 1
             draft.add(event)
             return
