@@ -10,7 +10,7 @@ run: $(STAMP)            ## the main job on embedded defaults
 	$(BIN)/edgegw demo
 
 test: $(STAMP)           ## all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 check: $(STAMP)          ## lint, types, import rules
 	$(BIN)/ruff check .

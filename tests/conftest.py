@@ -1,4 +1,4 @@
-"""What holds for every test: how many examples Hypothesis tries, and who may open sockets.
+"""What holds for every test: how many examples Hypothesis tries, who may open sockets, who runs beside whom.
 
 Files named test_*_io.py, and everything under tests/e2e, may use the network (loopback); all other tests run without it: a
 unit test that connects somewhere fails. Unix sockets stay allowed, asyncio's event loop wakes itself through one.
@@ -17,6 +17,18 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 def _may_use_network(item: pytest.Item) -> bool:
     return item.path.stem.endswith("_io") or "e2e" in item.path.parts or item.path.stem.endswith("_e2e")
+
+
+HARDWARE = ("tests/e2e/", "tests/links/", "tests/demo/")
+"""Tests with simulated hardware that answers in milliseconds: one at a time, or two of them keep each other waiting."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Two processes (`make test`): all hardware in one, file by file in the other, which helps out when it is done."""
+    for item in items:
+        path = item.path.as_posix()
+        hardware = item.path.stem.endswith("_io") and any(part in path for part in HARDWARE)
+        item.add_marker(pytest.mark.xdist_group("hardware" if hardware else path))
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -193,8 +193,9 @@ async def test_records_are_acknowledged_and_raise_nothing(gate: Gate) -> None:
         await other.record(7, status=2)
         await other.until(lambda: other.acknowledged == ["7"])
         assert one.acknowledged == ["7"]
-        (ticket,) = await seen("the refusal of just now", gate.plant.tickets)
-        assert ticket["dedup_key"] == "gw/face-1/refused"
+        (alarm,) = await seen("the refusal of just now", lambda: gate.records("edgegw.alarm.raised"))
+        assert alarm["data"]["dedup_key"] == "gw/face-1/refused"
+        assert alarm["data"]["ticket"] == {"action": "none", "why": "no-ticket"}, "the catalogue wants none for these"
         told = await seen("all records", lambda: len(found := readings(gate, "record")) == 4 and found)
         assert told == [
             ("vf-front", "6w8keif5g6", "stale"),
