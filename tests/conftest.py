@@ -19,15 +19,16 @@ def _may_use_network(item: pytest.Item) -> bool:
     return item.path.stem.endswith("_io") or "e2e" in item.path.parts or item.path.stem.endswith("_e2e")
 
 
-HARDWARE = ("tests/e2e/", "tests/links/", "tests/demo/")
-"""Tests with simulated hardware that answers in milliseconds: one at a time, or two of them keep each other waiting."""
+HARDWARE = frozenset({"gate", "lobby"})
+"""Fixtures with simulated hardware that answers in milliseconds: one at a time, or two of them keep each other waiting."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Two processes (`make test`): all hardware in one, file by file in the other, which helps out when it is done."""
     for item in items:
         path = item.path.as_posix()
-        hardware = item.path.stem.endswith("_io") and any(part in path for part in HARDWARE)
+        used = set(getattr(item, "fixturenames", ()))
+        hardware = used & HARDWARE or ("/links/" in path and item.path.stem.endswith("_io"))
         item.add_marker(pytest.mark.xdist_group("hardware" if hardware else path))
 
 

@@ -35,7 +35,9 @@ def command(*args: str) -> list[str]:
 def env(tmp_path: Path) -> dict[str, str]:
     """Temporary files of the demo go where we can see them."""
     (tmp_path / "tmp").mkdir()
-    return os.environ | {"TMPDIR": str(tmp_path / "tmp"), "TERM": "xterm"}
+    env = os.environ | {"TMPDIR": str(tmp_path / "tmp"), "TERM": "xterm"}
+    env.pop("COLUMNS", None)  # a test process of several has one; the terminal's own width counts
+    return env
 
 
 @pytest.fixture(autouse=True)
