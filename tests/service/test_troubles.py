@@ -143,6 +143,15 @@ def test_a_momentary_alarm_is_no_flapping_and_a_rejected_one_may_be_pressed_agai
     assert [row["state"] for row in b.history()] == ["rejected"]
 
 
+def test_a_priority_that_only_the_catalogue_gave_is_not_taken_for_the_alarms_own() -> None:
+    """Stored with the ticket is the catalogue's word; over a restart the alarm still leaves it to the catalogue."""
+    b = Box()
+    assert b.up("service/req-1", category="cleaning", priority="")["priority"]
+    b.reboot()
+    (trouble,) = [one for one in b.troubles._known if one.key.endswith("req-1")]
+    assert (trouble.facts.priority, trouble.s.data.priority != "") == ("", True)
+
+
 def test_an_alarm_of_which_the_site_says_nothing_speaks_for_itself() -> None:
     b = Box()
     ticket = b.up("service/req-1", category="cleaning", priority="P3")

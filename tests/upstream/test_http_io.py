@@ -209,6 +209,11 @@ async def test_nobody_there_is_unreachable(unused_tcp_port: int) -> None:
     assert await one_answer(f"http://127.0.0.1:{unused_tcp_port}/events", [record(1)]) == Retry("unreachable")
 
 
+@pytest.mark.parametrize("host", ["a..b", f"{'a' * 64}.example"])
+async def test_a_host_that_no_resolver_takes_ends_nothing(host: str) -> None:
+    assert await one_answer(f"http://{host}/events", [record(1)]) == Retry("bad-address")
+
+
 async def test_no_answer_in_time_is_a_timeout() -> None:
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()

@@ -250,6 +250,8 @@ class AccessSync:
             raise DeliveryError("unreachable", str(error)) from error
         except (aiohttp.ClientError, OSError) as error:
             raise DeliveryError("no-answer", str(error)) from error
+        except ValueError as error:  # a host that no resolver takes
+            raise DeliveryError("bad-address", str(error)) from error
         if status == GONE and cursor is not None:
             await self._store.drop_stage(SYNC)
             raise DeliveryError("moved-on", "the upstream does not know the cursor any more")

@@ -142,7 +142,7 @@ def _facts(stored: Stored, feed: FeedState | None) -> Facts:
         subject=stored.subject,
         rule=data.rule,
         category=data.category,
-        priority=data.priority,
+        priority=stored.given,
         profile="" if data.device is UNSET else data.device.profile,
         link=link,
         labels={} if data.location is UNSET else data.location.labels,

@@ -54,7 +54,8 @@ class Stored(Struct, kw_only=True, omit_defaults=True):
 
     Attributes:
         form: of this shape; grows when a field changes its meaning.
-        data: its alarm as last told, without the ticket.
+        data: its alarm as last told, without the ticket, with the catalogue's priority.
+        given: the priority its alarm says of itself; empty: the catalogue's.
         request: the catalogue's word when the ticket was last asked for; None: no ticket for this.
         why: it waits (gather, cause, maintenance), or there is none (no-ticket); empty otherwise. `cause`: of what.
         active: the alarm is raised.
@@ -75,6 +76,7 @@ class Stored(Struct, kw_only=True, omit_defaults=True):
     ticket_id: str
     ref: str
     data: AlarmData
+    given: str = ""
     request: Request | None = None
     state: TicketState = TicketState.HELD
     why: str = ""
@@ -228,6 +230,7 @@ def begun(data: AlarmData, subject: str, at: Instant, serial: int) -> Stored:
         ticket_id=ticket_id,
         ref=ref_of(ticket_id),
         data=data,
+        given=data.priority,
         raised_ns=at.wall_ns,
         synced=at.synced,
     )

@@ -90,6 +90,7 @@ class Troubles(Ground):
         for key, tr in troubles.items():
             if not tr.s.active:
                 tr.s.data = msgspec.structs.replace(alarms[key], ticket=UNSET)
+                tr.s.given = tr.s.data.priority
                 self._tell_alone(tr, self._machine.raised(tr, now, draft), now, draft)
         for tr in list(self._known):
             if tr.s.active and tr.key not in alarms:
@@ -215,7 +216,7 @@ class Troubles(Ground):
             if len(self._known) >= TROUBLES_MOST:
                 self._make_room(at, draft)
             tr = self._known.get(data, event.subject, at, machine.next_serial())
-        tr.s.data = data
+        tr.s.data, tr.s.given = data, data.priority
         if kind == ALARM_RAISED:
             self._known.refresh(tr)
         if kind == ALARM_CLEARED:

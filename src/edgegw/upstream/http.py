@@ -129,6 +129,8 @@ class HttpSender:
         except (aiohttp.ClientError, OSError) as error:
             log.debug("upstream %s: %s", self._url, error)
             return Retry("no-answer")
+        except ValueError:  # a host that no resolver takes: ``a..b``, a label of more than 63 letters
+            return Retry("bad-address")
 
 
 async def read_most(content: "aiohttp.StreamReader", most: int) -> bytes:
