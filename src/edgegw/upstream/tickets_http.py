@@ -156,13 +156,11 @@ class TicketPoll:
                 etag = answer.headers.get("ETag", "")
         except TimeoutError:
             return Retry("timeout")
-        except aiohttp.ClientConnectorError:
+        except (aiohttp.ClientConnectorError, ValueError):  # ValueError: a host that no resolver takes
             return Retry("unreachable")
         except (aiohttp.ClientError, OSError) as error:
             log.debug("poll %s: %s", self._url, error)
             return Retry("no-answer")
-        except ValueError:  # a host that no resolver takes
-            return Retry("bad-address")
         usable = len(etag) <= ETAG_MOST and etag.isascii() and etag.isprintable()
         return _Page(decode(body, most=PAGE_MOST), etag if usable else "")
 
