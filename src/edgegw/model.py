@@ -161,7 +161,7 @@ class DeadLetter(Struct, frozen=True, gc=False):
     """Poison kept raw: what came, from where, and why nothing could be made of it.
 
     Attributes:
-        origin: ``device`` (could not be decoded), ``upstream`` (refused for good by that one), ``tickets`` (an answer that is none).
+        origin: ``device`` (could not be decoded), ``upstream`` (refused for good by that one), ``tickets`` (no answer).
         source: device id, or upstream name.
         reason: bounded slug of the error.
         detail: text for a person.
