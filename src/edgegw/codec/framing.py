@@ -89,7 +89,7 @@ class Delimiter(_Buffered):
         return frames
 
 
-class _Sized(_Buffered):
+class Sized(_Buffered):
     """Frames whose length is known from their beginning: search `start`, then wait for all of it."""
 
     def __init__(self, start: bytes, end: bytes, idle_s: float) -> None:
@@ -138,7 +138,7 @@ def _partial(buffer: bytearray, mark: bytes) -> int:
     return 0
 
 
-class Fixed(_Sized):
+class Fixed(Sized):
     """Every frame has `length` bytes, begins with `start` and ends with `end` (either may be empty)."""
 
     def __init__(self, length: int, start: bytes, end: bytes, idle_s: float) -> None:
@@ -149,7 +149,7 @@ class Fixed(_Sized):
         return self._total
 
 
-class LengthPrefixed(_Sized):
+class LengthPrefixed(Sized):
     """`start`, then at `offset` a length field of `size` bytes; the frame is that plus `adjust` bytes long, `most` at most."""
 
     def __init__(
