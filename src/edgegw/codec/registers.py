@@ -1,7 +1,7 @@
 """16-bit registers to values and back, and exact decimal scaling.
 
-Owns: sized types, the four byte orders, bits, text in registers, the shortest decimal of a float32, exact scale and offset and
-the way back.
+Owns: sized types (BCD among them), the four byte orders, bits and fields of bits, text in registers, the shortest decimal of a
+float32, exact scale and offset and the way back.
 Must not know: Modbus frames, profiles, which register means what.
 
 Byte orders name the bytes of a 32-bit value as they travel: ABCD big-endian; CDAB low word first; BADC bytes swapped in each
@@ -28,6 +28,9 @@ SIZES = {
     "int64": 4,
     "uint64": 4,
     "float64": 4,
+    "bcd16": 1,
+    "bcd32": 2,
+    "bcd64": 4,
 }
 """Registers a value of each sized type takes; text (``str``) has its length from the profile."""
 
@@ -38,7 +41,13 @@ INT_RANGES = {
     "uint32": (0, 2**32 - 1),
     "int64": (-(2**63), 2**63 - 1),
     "uint64": (0, 2**64 - 1),
+    "bcd16": (0, 10**4 - 1),
+    "bcd32": (0, 10**8 - 1),
+    "bcd64": (0, 10**16 - 1),
 }
+
+BCD = frozenset({"bcd16", "bcd32", "bcd64"})
+"""Four decimal digits to a register, as displays and old counters hold them."""
 
 _FORMATS = {
     "int16": ">h",
@@ -72,12 +81,18 @@ def decode(words: Sequence[int], kind: str, order: str = "ABCD") -> bool | Numbe
     """The raw value of exactly as many 16-bit words as the type takes.
 
     Raises:
-        DecodeError: ``not-finite`` for a float that is no number; ``out-of-range`` for a bool that is neither 0 nor 1.
+        DecodeError: ``not-finite`` for a float that is no number; ``out-of-range`` for a bool that is neither 0 nor 1;
+            ``bad-value`` for BCD digits beyond 9.
     """
     if kind == "bool":
         if words[0] not in (0, 1):
             raise DecodeError("out-of-range", f"a yes/no register holds {words[0]}")
         return bool(words[0])
+    if kind in BCD:
+        digits = _arrange(words, order).hex()
+        if not digits.isdecimal():
+            raise DecodeError("bad-value", f"{digits.upper()} is not BCD")
+        return int(digits)
     value: Number = struct.unpack(_FORMATS[kind], _arrange(words, order))[0]
     if isinstance(value, float):
         if not math.isfinite(value):
@@ -87,14 +102,22 @@ def decode(words: Sequence[int], kind: str, order: str = "ABCD") -> bool | Numbe
 
 
 def encode(value: bool | Number, kind: str, order: str = "ABCD") -> tuple[int, ...]:  # noqa: FBT001 - a value, not a switch
-    """The words that `decode` turns into this value. Raises struct.error or OverflowError for what the type can't hold."""
+    """The words that `decode` turns into this value. Raises struct.error, OverflowError or (BCD) ValueError for what the type
+    can't hold."""
     if kind == "bool":
         return (int(value),)
-    data = struct.pack(_FORMATS[kind], value)
+    data = _bcd(int(value), kind) if kind in BCD else struct.pack(_FORMATS[kind], value)
     if order in {"BADC", "DCBA"}:
         data = _swap(data)
     words = struct.unpack(f">{len(data) // 2}H", data)
     return words[::-1] if order in {"CDAB", "DCBA"} else words
+
+
+def _bcd(value: int, kind: str) -> bytes:
+    low, high = INT_RANGES[kind]
+    if not low <= value <= high:
+        raise ValueError(f"{value} is beyond what {kind} holds")
+    return bytes.fromhex(f"{value:0{4 * SIZES[kind]}d}")
 
 
 def unscaled(value: bool | Number, kind: str, scale: float = 1, offset: float = 0) -> bool | Number:  # noqa: FBT001 - a value
@@ -132,6 +155,11 @@ def _decimal(value: Number) -> Fraction:
 def bit(word: int, number: int) -> bool:
     """One bit of a register, 0 the lowest."""
     return bool(word >> number & 1)
+
+
+def bits(value: int, lowest: int, count: int) -> int:
+    """A field of `count` bits of a whole number, `lowest` the number of its lowest bit."""
+    return value >> lowest & ((1 << count) - 1)
 
 
 def text(words: Sequence[int], order: str = "ABCD") -> str:

@@ -46,6 +46,8 @@ class DeviceChecks:
         self._units: dict[tuple[str, int], str] = {}
         self._topics: dict[tuple[str, tuple[str, ...]], str] = {}
         self._serial: dict[str, str] = {}
+        self._first: dict[str, str] = {}
+        self._stranger: dict[str, str] = {}
         self._templates: dict[str, tuple[str, ...]] = {}
 
     @property
@@ -104,13 +106,14 @@ class DeviceChecks:
 
     def _address(self, id_: str, device: Device, link: Link, profile: Profile) -> None:
         if profile.link == "modbus":
-            self._unit(id_, device, link)
+            self._unit(id_, device, link, profile)
+            self._strange(id_, device, link, profile)
         elif profile.link == "mqtt":
             self._mqtt(id_, device, profile)
         else:
             self._alone(id_, device)
 
-    def _unit(self, id_: str, device: Device, link: Link) -> None:
+    def _unit(self, id_: str, device: Device, link: Link, profile: Profile) -> None:
         low, high = (0, 255) if isinstance(link, ModbusTcpLink) else (1, 247)
         at = ("devices", id_, "address")
         unit = device.address
@@ -120,7 +123,7 @@ class DeviceChecks:
             self._findings.error(
                 at, f"a Modbus address is its unit id, a number from {low} to {high} without quotes, not {unit!r}"
             )
-        elif not low <= unit <= high:
+        elif not low <= unit <= high and unit != profile.modbus.answers_as:
             more = "; 0 is broadcast on a serial line" if unit == 0 else ""
             self._findings.error(at, f"unit id {unit} is outside {low} to {high}{more}")
         elif (first := self._units.setdefault((device.link, unit), id_)) != id_:
@@ -128,6 +131,24 @@ class DeviceChecks:
                 at,
                 f"unit id {unit} on link {device.link!r} is already device {first!r} (line {self._line(first)}); "
                 "two devices cannot answer at one address",
+            )
+
+    def _strange(self, id_: str, device: Device, link: Link, profile: Profile) -> None:
+        """A unit that answers under an id that is not its own: nothing but being alone on the line tells whose answer it is."""
+        at = ("devices", id_, "link")
+        first = self._first.setdefault(device.link, id_)
+        unit = profile.modbus.answers_as
+        if unit is not None:
+            self._stranger.setdefault(device.link, id_)
+            if isinstance(link, ModbusTcpLink):
+                self._findings.error(at, f"{device.profile} answers as unit {unit}: it needs a serial line of its own")
+        stranger = self._stranger.get(device.link)
+        if stranger is not None and first != id_:
+            other = first if stranger == id_ else stranger
+            self._findings.error(
+                at,
+                f"link {device.link!r} already has device {other!r} (line {self._line(other)}); {stranger!r} answers under "
+                "a unit id that is not its own and must be alone on its line",
             )
 
     def _mqtt(self, id_: str, device: Device, profile: Profile) -> None:

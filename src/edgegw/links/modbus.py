@@ -41,7 +41,8 @@ class ModbusLink:
         self._clock = clock
         self._started_ns = clock.now().mono_ns
         self._policy = Policy(Schedule(units, self._started_ns, random), line_of(config))
-        self._transport = PymodbusTransport(config, clock)
+        strange = {plan.unit: plan.answers_as for plan in units if plan.answers_as is not None}
+        self._transport = PymodbusTransport(config, clock, strange)
         self._owner = LineOwner(self._policy, self._transport, self.stats, sink=sink, clock=clock)
 
     @property
@@ -142,4 +143,5 @@ def unit_plan(device: str, unit: int, profile: Profile, alarm_points: Container[
 
     polls = tuple(Poll(b.table, b.address, b.count, b.period_s, urgent(b)) for b in poll_plan(profile))
     modbus = profile.modbus
-    return UnitPlan(device, unit, polls, modbus.timeout, modbus.turnaround, tuple(dict.fromkeys(readbacks())))
+    known_by = tuple(dict.fromkeys(readbacks()))
+    return UnitPlan(device, unit, polls, modbus.timeout, modbus.turnaround, known_by, modbus.answers_as)

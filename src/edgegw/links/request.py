@@ -57,6 +57,7 @@ class UnitPlan(Struct, frozen=True):
         timeout_s: wait for the answer to begin, beyond wire time.
         turnaround_s: silence the device wants after its answer.
         readbacks: what commands are confirmed by (periods don't matter), so that the probe differs from them.
+        answers_as: the unit id in its answers where it is not `unit`.
     """
 
     device: str
@@ -65,6 +66,7 @@ class UnitPlan(Struct, frozen=True):
     timeout_s: float = 0.3
     turnaround_s: float = 0.0
     readbacks: tuple[Poll, ...] = ()
+    answers_as: int | None = None
 
 
 LIFE = Poll("holding", 0, 1, 0.0)

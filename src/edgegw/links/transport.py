@@ -11,12 +11,13 @@ lives.
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgegw.clock import Clock
 from edgegw.codec.line import CONNECT_TIMEOUT_S
-from edgegw.codec.modbus import write_echo
+from edgegw.codec.modbus import seal, write_echo
 from edgegw.config.lines import ModbusConfig, line_of
 from edgegw.config.schema import ModbusRtuLink
 from edgegw.errors import LinkError
@@ -33,12 +34,19 @@ NEVER = 1 << 30
 
 
 class PymodbusTransport:
-    """One connection at a time to a line (`bus.Transport`). Reopens what it has to; raises LinkError when that fails."""
+    """One connection at a time to a line (`bus.Transport`). Reopens what it has to; raises LinkError when that fails.
 
-    def __init__(self, config: ModbusConfig, clock: Clock) -> None:
+    Args:
+        answers_as: unit ids under which units answer, by the ids they are asked under, where these differ. Only RTU, and only for
+            a unit that is alone on its line (the site's checks see to that): the answer is taken for the unit's own.
+    """
+
+    def __init__(self, config: ModbusConfig, clock: Clock, answers_as: Mapping[int, int] | None = None) -> None:
         self._config = config
         self._clock = clock
         self._line = line_of(config)
+        self._answers_as = answers_as if answers_as and self._line.rtu else {}
+        self._asked = 0
         self._guard: RtuGuard | TcpGuard = RtuGuard() if self._line.rtu else TcpGuard()
         self._client: ModbusBaseClient | None = None
         self._lost: asyncio.Future[None] | None = None
@@ -91,7 +99,8 @@ class PymodbusTransport:
         wire_s = self._line.wire.transfer_s(request.function, request.count)
         # pymodbus reads this one before every call; it is the only place for a timeout per request.
         client.ctx.comm_params.timeout_connect = request.timeout_s + wire_s
-        self._guard.expect(_expected(request))
+        self._asked = request.unit
+        self._guard.expect(_expected(request, self._answers_as.get(request.unit, request.unit)))
         call = asyncio.ensure_future(pdu.call(client, request))
         try:
             await asyncio.wait((call, lost), return_when=asyncio.FIRST_COMPLETED)
@@ -174,7 +183,10 @@ class PymodbusTransport:
             return data
         self._heard_ns = self._clock.now().mono_ns
         self._heard.set()
-        return self._guard.take(data)
+        frame = self._guard.take(data)
+        if frame and self._asked in self._answers_as:
+            return seal(bytes((self._asked,)) + frame[1:-2])  # for pymodbus, which wants the unit it asked
+        return frame
 
     def _make_client(self, lost: "asyncio.Future[None]") -> "ModbusBaseClient":
         from pymodbus import FramerType  # noqa: PLC0415  (heavy, see TYPE_CHECKING)
@@ -218,11 +230,11 @@ class PymodbusTransport:
         return client
 
 
-def _expected(request: Request) -> Expected:
+def _expected(request: Request, unit: int) -> Expected:
     if request.write:
         echo = write_echo(request.write, request.address, request.words)
-        return Expected(request.unit, request.write, echo=echo)
-    return Expected(request.unit, request.function, byte_count(request.table, request.count))
+        return Expected(unit, request.write, echo=echo)
+    return Expected(unit, request.function, byte_count(request.table, request.count))
 
 
 def _where(config: ModbusConfig) -> str:

@@ -12,6 +12,7 @@ from edgegw.profiles.check_commands import command_findings
 from edgegw.profiles.decode_serial import parser_of
 from edgegw.profiles.plan import BIT_TABLES, width
 from edgegw.profiles.schema import Point, Profile, Sample
+from edgegw.profiles.schema_modbus import ModbusRead
 
 Loc = tuple[str | int, ...]
 Finding = tuple[Loc, str]
@@ -63,12 +64,35 @@ def _register(profile: Profile, at: Loc, point: Point) -> Iterator[Finding]:
         yield (*at, "type"), f"a {read.table} is one bit: its type is bool"
     if point.type in {"int", "float"}:
         yield (*at, "type"), "a register needs a sized type: int16, uint16, int32, uint32, float32 …"
-    if read.bit is not None and (point.type != "bool" or read.table in BIT_TABLES):
-        yield (*at, "modbus", "bit"), "bit is for points of type bool in holding or input registers"
+    if read.bits is not None:
+        if point.type not in {"uint16", "uint32", "uint64"}:
+            yield (
+                (*at, "modbus", "bits"),
+                "a field of bits is of type uint16, uint32 or uint64, after the number it is in",
+            )
+        elif (read.bit or 0) + read.bits > 16 * width(point):
+            yield (*at, "modbus", "bits"), f"{point.type} has {16 * width(point)} bits"
+    elif read.bit is not None and (point.type != "bool" or read.table in BIT_TABLES or read.bit > 15):
+        yield (*at, "modbus", "bit"), "bit is for points of type bool in holding or input registers, 0 to 15"
+    yield from _scaled_by_others(profile, at, point, read)
     if (point.type == "str") != (point.length is not None):
         yield at, "type str needs a length in registers, and only type str has one"
     if read.address + width(point) > 0x10000:
         yield (*at, "modbus", "address"), "the point reaches beyond register 65535"
+
+
+def _scaled_by_others(profile: Profile, at: Loc, point: Point, read: ModbusRead) -> Iterator[Finding]:
+    key = "scale_from" if read.scale_from else "decimals_from"
+    if read.others and (point.type not in _NUMERIC or point.map is not None):
+        yield (*at, "modbus", key), f"{key} is for numbers without a map"
+    for name in read.others:
+        other = profile.points.get(name)
+        if other is None or other.modbus is None:
+            yield (*at, "modbus", key), f"there is no point {name!r}; points are {', '.join(profile.points)}"
+        elif other.type not in _NUMERIC or other.map is not None:
+            yield (*at, "modbus", key), f"point {name} is no number"
+        elif other.modbus.others:
+            yield (*at, "modbus", key), f"point {name} is itself scaled by another"
 
 
 def _section(profile: Profile) -> Iterator[Finding]:
@@ -127,6 +151,10 @@ def _sample(profile: Profile, at: Loc, sample: Sample) -> Iterator[Finding]:
         yield at, "a Modbus sample has a request that hex answers; other samples have none"
     if not mqtt and (sample.topic or sample.address or sample.retained or sample.stale or sample.online is not None):
         yield at, "topic, address, retained, stale and online are for MQTT samples"
+    needed = {name for p in profile.points.values() if p.modbus is not None for name in p.modbus.others}
+    for name in sample.given:
+        if name not in needed:
+            yield (*at, "given", name), f"{name} scales no other point"
     for name in sample.readings or ():
         if name not in profile.points:
             yield (*at, "readings", name), f"there is no point {name!r}"

@@ -4,7 +4,7 @@ Owns: choosing the decoder for a profile's link, sharing what is compiled among 
 Must not know: files, the site, links, rules; when and how often messages come.
 
 Every refusal is a DecodeError whose reason is one of `REASONS`. Decoding is pure: the same bytes give the same readings, whatever
-came before.
+came before; the one exception are registers that another register scales (`decode_modbus`).
 """
 
 from collections.abc import Mapping
@@ -77,7 +77,9 @@ def compile_profile(profile: Profile, address: str | None) -> Decoder:
         shared = profile.compiled["decoder"] = _compile(profile)
     if isinstance(shared, MqttProfile):
         return shared.at(address or "")
-    if isinstance(shared, ModbusDecoder | SerialDecoder):
+    if isinstance(shared, ModbusDecoder):
+        return shared.of_a_device()
+    if isinstance(shared, SerialDecoder):
         return shared
     raise ProfileError("profile", "`compiled` of the profile was used for something else")
 

@@ -65,6 +65,10 @@ def shown_as(point: Point, value: Value) -> Shown:
     place = (read.table, read.address, width(point))
     if point.type == "str":
         raise ValueError("a text in registers confirms nothing: name another point")
+    if read.others:
+        raise ValueError("other registers scale the point: what it must hold is not known beforehand")
+    if read.bits is not None and read.bit is not None:
+        return _field(point, place, value, read.bit, read.bits)
     if read.table in BIT_TABLES or read.bit is not None:
         on = _raw(point, "bool", value) is True
         if read.bit is None:
@@ -72,6 +76,16 @@ def shown_as(point: Point, value: Value) -> Shown:
         return Shown(place, (int(on) << read.bit,), (1 << read.bit,))
     kind = "uint16" if point.type == "bool" and point.map is not None else point.type
     return Shown(place, registers.encode(_raw(point, kind, value), kind, read.order))
+
+
+def _field(point: Point, place: tuple[str, int, int], value: Value, lowest: int, count: int) -> Shown:
+    raw = int(_raw(point, point.type, value))
+    most = (1 << count) - 1
+    if raw > most:
+        raise ValueError(f"{raw} does not fit {count} bits")
+    order = point.modbus.order if point.modbus is not None else "ABCD"
+    words, mask = (registers.encode(bits << lowest, point.type, order) for bits in (raw, most))
+    return Shown(place, words, mask)
 
 
 def _raw(point: Point, kind: str, value: Value) -> bool | int | float:

@@ -11,6 +11,7 @@ from edgegw.codec.modbus import parse_pair, write_request
 from edgegw.errors import CommandError, DecodeError
 from edgegw.model import Decoded, Frame, MqttPayload, Quality, Raw, Value
 from edgegw.profiles.decode import Decoder, compile_profile
+from edgegw.profiles.decode_modbus import ModbusDecoder
 from edgegw.profiles.encode import Encoder, ModbusWrite, MqttPublish, Outgoing, SerialWrite, compile_commands
 from edgegw.profiles.schema import Profile, Sample
 from edgegw.profiles.schema_commands import CommandSample
@@ -70,6 +71,8 @@ def shown(outgoing: Outgoing, unit: int) -> dict[str, str]:
 
 def run(profile: Profile, decoder: Decoder, sample: Sample) -> str:
     """What is wrong with one sample's outcome, one difference a part; empty if nothing is."""
+    if isinstance(decoder, ModbusDecoder):
+        decoder.learn(sample.given)
     try:
         decoded = decoder.decode(raw_of(profile, decoder, sample))
     except DecodeError as error:

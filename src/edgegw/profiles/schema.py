@@ -13,31 +13,17 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from edgegw.profiles.fields import Duration, HexBytes, Slug, Strict, Text
-from edgegw.profiles.schema_commands import CommandSample, CommandSpec, WordOrder
+from edgegw.profiles.schema_commands import CommandSample, CommandSpec
+from edgegw.profiles.schema_modbus import ModbusRead, ModbusSection
 from edgegw.profiles.schema_mqtt import MqttRead, MqttSection
 
 PointType = Literal[
-    "bool", "int", "float", "str", "uint16", "int16", "uint32", "int32", "uint64", "int64", "float32", "float64"
-]
+    "bool", "int", "float", "str", "uint16", "int16", "uint32", "int32", "uint64", "int64", "float32", "float64",
+    "bcd16", "bcd32", "bcd64",
+]  # fmt: skip
 """bool, int, float and str suit messages that carry text or JSON; the sized ones suit registers and binary fields."""
 
 Scalar = bool | int | float | str | None
-
-
-class ModbusRead(Strict):
-    """Where a point is in a Modbus device.
-
-    Attributes:
-        table: which of the four tables; `address` is zero-based as on the wire.
-        bit: one bit of a 16-bit register, 0 the lowest.
-        group: a name from the profile's `modbus.poll`; how often it is asked for.
-    """
-
-    table: Literal["coil", "discrete", "holding", "input"]
-    address: Annotated[int, Field(ge=0, le=0xFFFF)]
-    order: WordOrder = "ABCD"
-    bit: Annotated[int, Field(ge=0, le=15)] | None = None
-    group: Slug = "normal"
 
 
 class SerialRead(Strict):
@@ -186,26 +172,6 @@ class Point(Strict):
     report: Report | None = None
 
 
-class ModbusSection(Strict):
-    """How a Modbus device may be asked.
-
-    Attributes:
-        poll: groups and their periods; every point names one (``normal`` if it does not).
-        max_registers: longest block in one request (125 by the standard, fewer for some devices; 1: one value a read).
-        max_bits: the same for coils and discrete inputs (2000 by the standard).
-        max_gap: unread registers a block may bridge to save a request; 0 for devices that refuse holes.
-        timeout: how long to wait for the answer to begin, beyond the wire time.
-        turnaround: silence the device wants between its answer and the next request.
-    """
-
-    poll: dict[Slug, Duration] = Field(default={"normal": 10.0})
-    max_registers: Annotated[int, Field(ge=1, le=125)] = 60
-    max_bits: Annotated[int, Field(ge=1, le=2000)] = 512
-    max_gap: Annotated[int, Field(ge=0, le=64)] = 8
-    timeout: Duration = 0.3
-    turnaround: Duration = 0.0
-
-
 class DelimiterFraming(Strict):
     """Frames end with `end` (kept out of the frame). `max`: bytes an unfinished frame may hold."""
 
@@ -291,6 +257,7 @@ class Sample(Strict):
         topic: MQTT topic, with ``{address}``; the profile's first topic if not given.
         address: what ``{address}`` is; ``sample`` if not given.
         request: for Modbus: the request frame that `hex` answers.
+        given: for Modbus: values that points which scale others had before (`ModbusRead.scale_from`, `decimals_from`).
         readings: point → value; the decoded message must give exactly these.
         online: the availability the message must tell.
         stale: whether the readings must be stale though the message is not retained.
@@ -304,6 +271,7 @@ class Sample(Strict):
     retained: bool = False
     hex: HexBytes | None = None
     request: HexBytes | None = None
+    given: dict[Slug, int | float] = Field(default={})
     readings: dict[Slug, Scalar] | None = None
     online: bool | None = None
     stale: bool = False
@@ -322,12 +290,15 @@ class Profile(Strict):
     """A device type. The file's place gives its name: device_profiles/<vendor>/<model>.yaml is ``<vendor>/<model>``.
 
     Attributes:
+        extends: a profile, ``<vendor>/<model>``, that this one takes over: what is said here counts, sections merge key by key,
+            lists are replaced, null removes. Everything may be left out that the other one says, samples excepted.
         link: which kind of link its devices are on.
         source: the document or captures the facts are from.
         offline_after: a device silent for this long is offline (Modbus: counted from the last answered poll).
         commands: what it can be told to do, by name. command_samples: what must be sent for them.
     """
 
+    extends: str | None = None
     vendor: str
     model: str
     description: str = ""
