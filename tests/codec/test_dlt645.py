@@ -45,7 +45,6 @@ def refused(call, *args):
             CAPTURED_ENERGY,
             METER,
             ENERGY,
-            "XXXXXX.XX",
             "2.26",
         ),  # captured
         (None, CAPTURED_VOLTAGE, METER, "02010100", "224.8"),  # captured
