@@ -68,8 +68,10 @@ def list_profiles(library: "ProfileLibrary", as_json: bool) -> None:
 @click.pass_obj
 def show(library: "ProfileLibrary", name: str) -> None:
     """Points, alarms, poll plan and samples of one profile. NAME is a profile or a file."""
-    found = _load(library, name)
+    found = library.open(name)
     print(f"{found.vendor} {found.model}\n{found.description}\nlink: {found.link}   source: {found.source}")
+    if found.extends:
+        print(f"extends: {', '.join(library.bases(name))}")
     if found.offline_after:
         print(f"offline after {found.offline_after:g} s of silence")
     _show_section(found)
@@ -164,7 +166,7 @@ def test(ctx: click.Context, names: tuple[str, ...]) -> None:
     worst = 0
     for name in names or ctx.obj.names():
         try:
-            found = _load(ctx.obj, name)
+            found = ctx.obj.open(name)
         except ProfileError as error:
             print(f"FAIL {name}\n{_indent(error.detail)}")
             worst = max(worst, FAULT if error.reason == "samples" else 2)
@@ -195,7 +197,7 @@ def decode(  # noqa: PLR0917 - click passes by name
     """Decode one message and print its readings as JSON. Exit code 1 if it is refused."""
     from edgegw.profiles.decode import compile_profile
 
-    found = _load(ctx.obj, name)
+    found = ctx.obj.open(name)
     if (payload is not None) != (found.link == "mqtt") or (payload is None) == (hex_ is None):
         raise click.UsageError("--payload for an MQTT profile, --hex for Modbus and serial")
     try:
@@ -284,7 +286,7 @@ def encode(  # noqa: PLR0917 - click passes by name
     from edgegw.errors import CommandError
     from edgegw.profiles.encode import compile_commands
 
-    found = _load(ctx.obj, name)
+    found = ctx.obj.open(name)
     try:
         given = dict(_argument(found, command, text) for text in args)
         outgoing = compile_commands(found, address, unit).encode(command, given, correlation)
@@ -337,12 +339,6 @@ def _sent(outgoing: "Outgoing", unit: int) -> dict[str, object]:
         expect = outgoing.expect
         told["confirm"] = {"point": expect.point, "value": expect.value, "within_s": expect.within_s}
     return told
-
-
-def _load(library: "ProfileLibrary", name: str) -> "Profile":
-    from edgegw.profiles.loader import load_profile
-
-    return load_profile(Path(name)) if name.endswith((".yaml", ".yml")) else library.get(name)
 
 
 def _indent(text: str) -> str:

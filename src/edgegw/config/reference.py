@@ -14,8 +14,10 @@ from pydantic import BaseModel, BeforeValidator
 from pydantic.fields import FieldInfo
 
 from edgegw.config.fields import parse_size
+from edgegw.config.partial import extending
 from edgegw.config.schema import Site
 from edgegw.mappings.schema import Mapping
+from edgegw.profiles.extends import OWN
 from edgegw.profiles.fields import Text, parse_duration, parse_hex
 from edgegw.profiles.schema import Profile
 
@@ -51,7 +53,8 @@ def json_schema(name: str) -> dict[str, Any]:
         "$id": f"urn:edgegw:schema:{name}:1",
         "title": title,
     }
-    return head | {k: v for k, v in schema.items() if k != "title"}
+    whole = {k: v for k, v in schema.items() if k != "title"}
+    return head | (extending(whole, "extends", OWN) if "extends" in model.model_fields else whole)
 
 
 def tables(root: type[BaseModel]) -> str:

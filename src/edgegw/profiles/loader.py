@@ -4,7 +4,6 @@ Owns: the search path (a site's own folders first, then the shipped profiles), n
 Must not know: the site file, devices.
 """
 
-import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
@@ -12,11 +11,10 @@ from pathlib import Path
 import edgegw
 from edgegw.errors import ProfileError
 from edgegw.profiles.check import findings
+from edgegw.profiles.extends import NAME, OWN, chain, name_of
 from edgegw.profiles.samples import command_failures, failures
 from edgegw.profiles.schema import Profile
-from edgegw.yamlpos import MAX_BYTES, Document, Problem, parse, render
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*/[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
+from edgegw.yamlpos import MAX_BYTES, Document, Fault, Layers, Problem, parse, render
 
 
 def shipped_profiles() -> Path:
@@ -26,27 +24,35 @@ def shipped_profiles() -> Path:
     return installed if installed.is_dir() else package.parent.parent / "device_profiles"
 
 
-def load_profile(path: Path, *, samples: bool = True) -> Profile:
-    """Read one profile file.
+def load_profile(path: Path, *, samples: bool = True, library: "ProfileLibrary | None" = None) -> Profile:
+    """Read one profile file, and those it extends.
 
     Args:
         samples: also run its samples; only tools that report on samples themselves turn this off.
+        library: where what it extends is looked for; the shipped profiles if not given.
 
     Raises:
-        ProfileError: ``file`` if it can't be read, ``profile`` for what it says, ``samples`` if samples fail; the detail has one
-            ``file:line:column: message`` a line, everything at once.
+        ProfileError: ``file`` if one can't be read, ``profile`` for what they say, ``samples`` if samples fail; the detail has
+            one ``file:line:column: message`` a line, everything at once, each in the file where it stands.
     """
-    document = parse(_text(path), str(path))
-    profile, problems = document.validate(Profile)
+    documents = [document for _, document in chain(path, library or ProfileLibrary())]
+    layers = Layers(documents, own=OWN)
+    profile, faults = layers.validate(Profile)
     if profile is not None:
-        problems = [Problem(*_at(document, loc), message) for loc, message in findings(profile)]
-    if profile is None or problems:
-        raise ProfileError("profile", render(sorted(problems), str(path)))
+        faults = [
+            layers.fault(loc, message, key=bool(loc) and isinstance(loc[-1], str)) for loc, message in findings(profile)
+        ]
+    if profile is None or faults:
+        raise ProfileError("profile", "\n".join(_told(fault, path) for fault in sorted(faults)))
     if samples:
-        failed = sample_problems(profile, document)
+        failed = sample_problems(profile, documents[0])
         if failed:
             raise ProfileError("samples", render(failed, str(path)))
     return profile
+
+
+def _told(fault: Fault, path: Path) -> str:
+    return f"{fault} (in what {path} extends)" if fault.layer else str(fault)
 
 
 def sample_problems(profile: Profile, document: Document) -> list[Problem]:
@@ -68,10 +74,6 @@ def sample_problems(profile: Profile, document: Document) -> list[Problem]:
     return [*decoded, *sent]
 
 
-def _at(document: Document, loc: tuple[str | int, ...]) -> tuple[int, int]:
-    return document.key_position(loc) if loc and isinstance(loc[-1], str) else document.position(loc)
-
-
 def _text(path: Path) -> str:
     try:
         with path.open("rb") as file:
@@ -84,6 +86,10 @@ def _text(path: Path) -> str:
         raise ProfileError("file", f"{path}:{line}:1: not UTF-8 text") from error
 
 
+def _is_file(name: str) -> bool:
+    return name.endswith((".yaml", ".yml"))
+
+
 class ProfileLibrary:
     """Profiles by name, ``<vendor>/<model>``. Each is read once; a folder given earlier hides the same name in a later one.
 
@@ -94,6 +100,7 @@ class ProfileLibrary:
     def __init__(self, dirs: Iterable[Path] = ()) -> None:
         self._dirs = (*dirs, shipped_profiles())
         self._loaded: dict[str, Profile] = {}
+        self._bases: dict[Path, Document] = {}
 
     def names(self) -> list[str]:
         """All names there are, sorted; whether they are right is only known once they are loaded."""
@@ -102,11 +109,8 @@ class ProfileLibrary:
 
     def path(self, name: str) -> Path:
         """Where a profile is. Raises ProfileError ``missing`` with near matches."""
-        if _NAME.match(name):
-            for folder in self._dirs:
-                path = folder / f"{name}.yaml"
-                if path.is_file():
-                    return path
+        if found := self._places(name):
+            return found[0]
         names = self.names()
         near = get_close_matches(name, names, n=3, cutoff=0.5)
         near = (
@@ -123,5 +127,34 @@ class ProfileLibrary:
         """
         profile = self._loaded.get(name)
         if profile is None:
-            profile = self._loaded[name] = load_profile(self.path(name))
+            profile = self._loaded[name] = load_profile(self.path(name), library=self)
         return profile
+
+    def open(self, name: str) -> Profile:
+        """As `get`; a name that ends in ``.yaml`` or ``.yml`` is a file, wherever it is."""
+        return load_profile(Path(name), library=self) if _is_file(name) else self.get(name)
+
+    def bases(self, name: str) -> list[str]:
+        """The names of what a profile (or file, as `open`) extends, the nearest first. Raises as `path` and `extends.chain`."""
+        path = Path(name) if _is_file(name) else self.path(name)
+        return [name_of(base) for base, _ in chain(path, self)[1:]]
+
+    def base(self, name: str, path: Path) -> Path:
+        """See `extends.Source.base`. A profile that extends its own name means the one it hides: a site's own variant."""
+        if name != name_of(path):
+            return self.path(name)
+        places = self._places(name)
+        hidden = places[places.index(path) + 1 :] if path in places else places
+        return hidden[0] if hidden else path
+
+    def document(self, path: Path, *, keep: bool) -> Document:
+        """See `extends.Source.document`."""
+        document = self._bases.get(path) or parse(_text(path), str(path))
+        if keep:
+            self._bases[path] = document
+        return document
+
+    def _places(self, name: str) -> list[Path]:
+        """Every file of that name, the one that counts first."""
+        paths = [folder / f"{name}.yaml" for folder in self._dirs] if NAME.match(name) else []
+        return [path for path in paths if path.is_file()]
