@@ -22,7 +22,9 @@ from edgegw.profiles.schema_commands import (
 from edgegw.profiles.schema_mqtt import MqttAck, MqttAvailability, MqttRead, MqttSection, MqttStale
 
 PAGE = (Path(__file__).parents[2] / "docs" / "profiles.md").read_text()
-EXAMPLES = [block for block in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL) if block.startswith("vendor:")]
+EXAMPLES = [
+    block for block in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL) if block.startswith(("vendor:", "extends:"))
+]
 
 MODELS = (
     Profile,
@@ -45,7 +47,7 @@ MODELS = (
 
 
 def test_one_example_a_link():
-    assert {re.findall(r"^link: (\w+)", example, re.MULTILINE)[0] for example in EXAMPLES} == {
+    assert {link for example in EXAMPLES for link in re.findall(r"^link: (\w+)", example, re.MULTILINE)} == {
         "mqtt",
         "modbus",
         "serial",

@@ -250,9 +250,9 @@ def _told(library, name):
 
 
 def test_all_shipped_profiles_load_in_half_a_second():
-    """Processor time, samples included, whatever else runs here; three times as much on a machine that is three times slower."""
+    """Samples included; processor time, so that whatever else runs here does not count."""
     began = time.process_time()
     library = ProfileLibrary()
     for name in library.names():
         library.get(name)
-    assert time.process_time() - began < 1.5
+    assert time.process_time() - began < 0.5
