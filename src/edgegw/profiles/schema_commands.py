@@ -56,7 +56,9 @@ class ModbusCommand(Strict):
     value: bool | Annotated[int, Field(ge=0, le=0xFFFF)] | None = None
     arg: Slug | None = None
     scale: Annotated[float, Field(gt=0)] = 1
-    type: Literal["uint16", "int16", "uint32", "int32", "uint64", "int64", "float32", "float64"] = "uint16"
+    type: Literal[
+        "uint16", "int16", "uint32", "int32", "uint64", "int64", "float32", "float64", "bcd16", "bcd32", "bcd64"
+    ] = "uint16"
     order: WordOrder = "ABCD"
 
     @model_validator(mode="after")
