@@ -164,3 +164,64 @@ def test_what_is_no_number_stands_for_nothing(value):
 def test_floats_stay_what_they_are(value):
     assert registers.unscaled(value, "float32") == value
     assert registers.unscaled(True, "bool") is True
+
+
+# --- BCD and fields of bits
+
+
+@pytest.mark.parametrize(
+    ("words", "kind", "order", "value"),
+    [
+        ((0x1234,), "bcd16", "ABCD", 1234),
+        ((0x0012, 0x3456), "bcd32", "ABCD", 123456),
+        ((0x3456, 0x0012), "bcd32", "CDAB", 123456),
+        ((0x5634, 0x1200), "bcd32", "DCBA", 123456),
+        ((0x9999, 0x9999, 0x9999, 0x9999), "bcd64", "ABCD", 9999_9999_9999_9999),
+    ],
+)
+def test_bcd_is_read_as_it_is_shown(words, kind, order, value):
+    assert registers.decode(words, kind, order) == value
+    assert registers.encode(value, kind, order) == words
+
+
+@given(st.lists(st.integers(0, 0xFFFF), min_size=2, max_size=2), st.sampled_from(ORDERS))
+def test_digits_beyond_nine_are_refused(words, order):
+    shown = "".join(f"{word:04X}" for word in words)
+    if shown.isdecimal():
+        assert registers.encode(registers.decode(words, "bcd32", order), "bcd32", order) == tuple(words)
+    else:
+        with pytest.raises(DecodeError) as caught:
+            registers.decode(words, "bcd32", order)
+        assert caught.value.reason == "bad-value"
+
+
+@pytest.mark.parametrize(("value", "kind"), [(-1, "bcd16"), (10_000, "bcd16"), (10**8, "bcd32")])
+def test_what_bcd_cannot_hold(value, kind):
+    with pytest.raises(ValueError, match="beyond"):
+        registers.encode(value, kind)
+    with pytest.raises(ValueError, match="beyond"):
+        registers.unscaled(value, kind)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 31), st.integers(1, 32))
+def test_a_field_of_bits(value, lowest, count):
+    text = f"{value:032b}"[::-1][lowest : lowest + count][::-1]
+    assert registers.bits(value, lowest, count) == int(text, 2)
+
+
+# --- counters and totals stay exact
+
+
+@given(st.integers(0, 2**32 - 2), st.sampled_from(ORDERS), st.sampled_from([0.1, 0.01, 0.001]))
+def test_a_total_never_drifts(count, order, scale):
+    """One more count is one more hundredth, wherever the total stands: no sum of floats, no rounding that grows."""
+    scaled = registers.scaler(scale, 0)
+    assert scaled is not None
+    words = registers.encode(count, "uint32", order), registers.encode(count + 1, "uint32", order)
+    first, second = (Decimal(repr(scaled(registers.decode(w, "uint32", order)))) for w in words)
+    assert second - first == Decimal(repr(scale))
+
+
+def test_a_counter_with_its_low_word_first_carries():
+    before, after = registers.encode(0xFFFF, "uint32", "CDAB"), registers.encode(0x10000, "uint32", "CDAB")
+    assert (before, after) == ((0xFFFF, 0), (0, 1))
