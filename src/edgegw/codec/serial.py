@@ -7,7 +7,7 @@ Must not know: the profile schema, framing.
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from edgegw.codec import cards, text
+from edgegw.codec import cards, gst9000, text, wiegand
 from edgegw.codec.cards import Fields
 from edgegw.errors import ProfileError
 
@@ -26,6 +26,7 @@ Maker = Callable[[str | None, str], SerialParser]
 """From pattern (or None) and encoding to the parser."""
 
 _CARD = ("card", "wiegand", "hex", "version")
+_WIEGAND = ("card", "wiegand", "hex", "facility", "number", "bits")
 
 
 def _rdm6300(pattern: str | None, _encoding: str) -> SerialParser:
@@ -38,6 +39,18 @@ def _em_binary(pattern: str | None, _encoding: str) -> SerialParser:
 
 def _vguang(pattern: str | None, _encoding: str) -> SerialParser:
     return SerialParser(cards.vguang, ("cmd", "hex", "text")) if pattern is None else _no_pattern()
+
+
+def _wiegand_bits(pattern: str | None, _encoding: str) -> SerialParser:
+    return SerialParser(wiegand.from_bits, _WIEGAND) if pattern is None else _no_pattern()
+
+
+def _wiegand_hex(pattern: str | None, _encoding: str) -> SerialParser:
+    return SerialParser(wiegand.from_hex, _WIEGAND) if pattern is None else _no_pattern()
+
+
+def _gst9000(pattern: str | None, _encoding: str) -> SerialParser:
+    return SerialParser(gst9000.parse, gst9000.FIELDS) if pattern is None else _no_pattern()
 
 
 def _text(pattern: str | None, encoding: str) -> SerialParser:
@@ -56,6 +69,9 @@ SERIAL_PROTOCOLS: Mapping[str, Maker] = {
     "rdm6300": _rdm6300,
     "em-binary": _em_binary,
     "vguang": _vguang,
+    "wiegand-bits": _wiegand_bits,
+    "wiegand-hex": _wiegand_hex,
+    "gst9000": _gst9000,
     "text": _text,
 }
 """``text`` without a pattern gives the whole line as field ``text``."""
