@@ -14,7 +14,7 @@ from typing import Literal
 Cell = int | Callable[[], int]
 """A register's or bit's value, or what to call for it."""
 
-FaultKind = Literal["silent", "slow", "wrong-unit", "bad-crc", "torn", "exception"]
+FaultKind = Literal["silent", "slow", "wrong-unit", "bad-crc", "torn", "exception", "flapping"]
 
 ILLEGAL_FUNCTION, ILLEGAL_ADDRESS, ILLEGAL_VALUE = 1, 2, 3
 _TABLES = {1: "coil", 2: "discrete", 3: "holding", 4: "input"}
@@ -31,12 +31,14 @@ class Fault:
         kind: ``slow`` answers right, `seconds` late (longer than the master waits: a late reply); the others as they say.
         times: how many requests are still affected; None: all.
         code: the exception given.
+        every: ``flapping``: so many requests are answered, then as many not, and so on.
     """
 
     kind: FaultKind
     seconds: float = 0.0
     times: int | None = None
     code: int = 4
+    every: int = 1
 
 
 @dataclass
@@ -63,6 +65,7 @@ class Slave:
     """One unit and its four tables. An address that is not in its table is refused with code 2, as real devices do.
 
     Attributes:
+        answers_as: the unit id in its answers, where it is not its own.
         requests: requests that reached it. writes: PDUs of the writes it carried out, the last `WRITES_KEPT`.
     """
 
@@ -72,6 +75,7 @@ class Slave:
     fault: Fault | None = None
     requests: int = 0
     writes: deque[bytes] = field(default_factory=lambda: deque(maxlen=WRITES_KEPT))
+    answers_as: int | None = None
 
     def fill(self, table: str, addresses: Iterable[int], value: int = 0) -> None:
         """Give addresses a value that have none yet."""
@@ -104,14 +108,17 @@ class Slave:
     def answer(self, request: bytes) -> Answer | None:
         """Answer a PDU, faults included; None: stay silent."""
         self.requests += 1
+        own = self.answers_as or self.unit
         fault = self._present_fault()
+        if fault is not None and fault.kind == "flapping":
+            fault = Fault("silent") if (self.requests - 1) // fault.every % 2 else None
         if fault is None:
-            return Answer(self.unit, self.pdu(request), self.turnaround)
+            return Answer(own, self.pdu(request), self.turnaround)
         if fault.kind == "silent":
             return None
         if fault.kind == "exception":
-            return Answer(self.unit, bytes((request[0] | 0x80, fault.code)), self.turnaround)
-        unit = self.unit % 247 + 1 if fault.kind == "wrong-unit" else self.unit
+            return Answer(own, bytes((request[0] | 0x80, fault.code)), self.turnaround)
+        unit = own % 247 + 1 if fault.kind == "wrong-unit" else own
         return Answer(
             unit,
             self.pdu(request),

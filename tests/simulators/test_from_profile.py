@@ -1,0 +1,73 @@
+"""The command line of simulated units, and what a unit does without a line."""
+
+import pytest
+
+from edgegw.profiles.loader import ProfileLibrary
+from simulators.from_profile import FAULTS, ProfileUnit, main, units_of, value_of
+
+LIBRARY = ProfileLibrary()
+
+
+@pytest.mark.parametrize(("texts", "units"), [(["7"], [7]), (["1-3", "9"], [1, 2, 3, 9]), (["255"], [255])])
+def test_units(texts, units):
+    assert units_of(texts) == units
+
+
+@pytest.mark.parametrize("text", ["0", "256", "9-7", "", "a", "1-", "1-2-3"])
+def test_no_units(text):
+    with pytest.raises(ValueError, match=r"units are|invalid literal"):
+        units_of([text])
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("v=231.5", 231.5), ("n=-3", -3), ("on=true", True), ("on=false", False), ("p=full", "full")]
+)
+def test_values(text, value):
+    assert value_of(text) == (text.partition("=")[0], value)
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (["eastron/sdm121", "--tcp", "0"], "did you mean eastron/sdm120"),
+        (["aqara/sjcgq11lm", "--tcp", "0"], "is for mqtt"),
+        (["eastron/sdm120", "--tcp", "0", "--unit", "300"], "units are 1 to 255"),
+        (["eastron/sdm120", "--tcp", "0", "--set", "volts=1"], "there is no point 'volts'"),
+        (["eastron/sdm120", "--tcp", "0", "--set", "voltage=full"], "voltage: a number"),
+        (["eastron/sdm120", "--tcp", "0", "--set", "voltage"], "write point=value"),
+        (["eastron/sdm120", "--port", "/nowhere/there/tty"], "No such file"),
+    ],
+)
+def test_a_wrong_command_line_is_said_in_a_line(argv, said, capsys):
+    assert main(argv) == 2
+    told = capsys.readouterr().err
+    assert said in told
+    assert len(told.splitlines()) == 1
+
+
+def test_help_names_every_fault(capsys):
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    told = " ".join(capsys.readouterr().out.split())
+    assert all(f"{name}: {text}" in told for name, (text, _) in FAULTS.items())
+
+
+def test_a_refused_value_changes_nothing():
+    unit = ProfileUnit(LIBRARY.get("generic/xy-md02"), 1, {"temperature": 21.5})
+    with pytest.raises(ValueError, match="temperature"):
+        unit.set(humidity=50.0, temperature=9999.0)
+    assert unit.values["temperature"] == 21.5
+    assert unit.read("input", 1) == 215
+
+
+def test_a_number_set_by_command_is_what_its_point_then_shows():
+    unit = ProfileUnit(LIBRARY.get("delta/vfd"), 1)
+    assert unit.pdu(bytes.fromhex("0620010DE3")) == bytes.fromhex("0620010DE3")
+    assert unit.values["frequency_set"] == 35.55
+
+
+def test_a_coil_that_knows_0100_refuses_what_is_neither():
+    unit = ProfileUnit(LIBRARY.get("generic/relay-fc05-0100"), 1, {"relay": False})
+    assert unit.pdu(bytes.fromhex("0500011234")) == b"\x85\x03"
+    assert unit.pdu(bytes.fromhex("0500010100")) == bytes.fromhex("0500010100")
+    assert unit.read("coil", 1) == 1
