@@ -2,6 +2,7 @@
 
 import time
 
+from bench import codecs
 from bench.figure import Figure, told
 from bench.generator import payload
 from edgegw.clock import SystemClock
@@ -35,4 +36,5 @@ def run(*, quick: bool = False) -> list[Figure]:
         ended = time.perf_counter()
         best["decode"] = min(best["decode"], (middle - began) / count * 1e6)
         best["rules"] = min(best["rules"], (ended - middle) / count * 1e6)
-    return [told(f"decode.{name}", value, "µs/message", messages=count) for name, value in best.items()]
+    told_here = [told(f"decode.{name}", value, "µs/message", messages=count) for name, value in best.items()]
+    return told_here + codecs.run(quick=quick)
