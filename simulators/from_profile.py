@@ -19,7 +19,7 @@ from edgegw.profiles.schema import Profile
 from edgegw.profiles.schema_commands import CommandSpec, ModbusCommand
 from simulators.modbus import RtuBus, RtuTcpServer, TcpServer
 from simulators.profile_registers import Value, covered, place, raw_words, sample_values
-from simulators.slave import COIL_ON, ILLEGAL_FUNCTION, ILLEGAL_VALUE, Fault, Refused, Slave
+from simulators.slave import COIL_ON, ILLEGAL_FUNCTION, ILLEGAL_VALUE, Cell, Fault, Refused, Slave
 
 PULSE_S = 3.0
 """A timed effect lasts so long where the command names no time; the usual pulse of a lock."""
@@ -49,7 +49,10 @@ class ProfileUnit(Slave):
     def set(self, **values: Value) -> None:
         """Points by name. Raises ValueError for what there is not, or what a point cannot hold."""
         wanted = {**self.values, **values}
-        self.tables = dict(covered(place(self.profile, wanted), self._spans))
+        tables: dict[str, dict[int, Cell]] = {}
+        for table, cells in covered(place(self.profile, wanted), self._spans).items():
+            tables[table] = {**cells}
+        self.tables = tables
         self.values = wanted
         for table, address in self._commands:
             self.fill(table, range(address, address + 4))
