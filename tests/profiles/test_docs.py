@@ -19,6 +19,7 @@ from edgegw.profiles.schema_commands import (
     MqttReplyRead,
     SerialCommand,
 )
+from edgegw.profiles.schema_modbus import ModbusRead, ModbusSection
 from edgegw.profiles.schema_mqtt import MqttAck, MqttAvailability, MqttRead, MqttSection, MqttStale
 
 PAGE = (Path(__file__).parents[2] / "docs" / "profiles.md").read_text()
@@ -30,6 +31,8 @@ MODELS = (
     Profile,
     Point,
     Sample,
+    ModbusSection,
+    ModbusRead,
     MqttSection,
     MqttRead,
     MqttAvailability,
