@@ -4,7 +4,7 @@ from decimal import Decimal
 from itertools import pairwise
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from edgegw.codec import bcd, dlt645
@@ -207,8 +207,7 @@ def test_a_damaged_frame_does_not_hide_the_next(frame, bit):
     framer = Framer()
     found = framer.feed(bytes(damaged), 0) + framer.feed(b"", 600_000_000) + framer.feed(REPLY, 600_000_001)
     assert found[-1] == REPLY
-    for other in found[:-1]:
-        assume(parse_or_none(other) is None)  # a 68 in the data may begin a shorter frame by chance
+    assert parse_or_none(bytes(damaged)) is None
 
 
 def parse_or_none(frame):

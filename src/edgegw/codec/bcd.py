@@ -6,7 +6,7 @@ Must not know: frames, which meter or point a number belongs to.
 A format is written as the standards' tables print it, one letter a digit, high digit first:
 
 - ``XXXXXX.XX`` a number of eight digits, two of them decimals: four bytes. Exact: Decimal with a point, int without.
-- ``-XX.XXXX`` the same with the sign in the highest bit of the highest byte (DL/T 645-2007 table A.1: currents and powers).
+- ``-XX.XXXX`` the same with the sign in the highest bit of the highest byte (DL/T 645-2007 annex A: currents and powers).
 - ``NNNNNN``, ``YYMMDDWW``, ``hhmmss`` digits that are no quantity (a number plate, a date, a time): text, high digit first.
 - ``HHHH`` no digits but bits: the bytes as one unsigned whole number (status words).
 """
@@ -21,7 +21,7 @@ from edgegw.errors import DecodeError
 Value = int | Decimal | str
 
 MOST_DIGITS = 32
-"""Digits of one value: the longest in DL/T 645-2007, an asset number of 32 characters."""
+"""Digits of one value: more than any number, date or number plate in the standards' tables has."""
 
 FILLERS = (0xFF, 0xEE)
 """A value all of whose bytes are one of these is none: the meter does not measure it, or not yet."""

@@ -7,7 +7,7 @@ Must not know: ports, timing, which data identifier is which point (profiles say
 travels plus 33 (hex). Addresses here are the meter's number as printed: 12 digits, high digit first; ``AA`` in place of two
 leading digits stands for any (short addressing).
 
-Source: DL/T 645-2007 §5 (frame), §7 (application layer), annex A (formats), annex C.3 (error word).
+Source: DL/T 645-2007: data link layer, application layer, annex A (identifiers and formats), annex C (error word).
 """
 
 import re
@@ -28,10 +28,10 @@ FUNCTION = 0x1F
 """The bits of the control code that say what is asked."""
 
 MOST_DATA = 200
-"""Data bytes of a frame, identifier included (DL/T 645-2007 §5.2.4)."""
+"""Data bytes of a frame, identifier included: L is at most 200 when reading."""
 
 MOST_FOLLOWING = 255
-"""Follow-up frames of one value: the sequence is one byte, counted from 1 (DL/T 645-2007 §7.1.2)."""
+"""Follow-up frames of one value: the sequence is one byte, counted from 1."""
 
 ERRORS = (
     "other error",
@@ -43,7 +43,7 @@ ERRORS = (
     "too many tariffs",
     "reserved",
 )
-"""Bits of the error word, lowest first (DL/T 645-2007 annex C.3)."""
+"""Bits of the error word, lowest first (DL/T 645-2007 annex C)."""
 
 SHAPE = Shape("DL/T 645", length=9, most=MOST_DATA, second=7)
 

@@ -12,7 +12,7 @@ from edgegw.errors import DecodeError
 START, END, WAKE = 0x68, 0x16, 0xFE
 
 IDLE_S = 0.5
-"""The longest pause between two bytes of a frame (DL/T 645-2007 §5.3.4, CJ/T 188-2004 §4.2.6: 500 ms)."""
+"""The longest pause between two bytes of a frame that DL/T 645-2007 allows: 500 ms. CJ/T 188 lines run at the same rates."""
 
 
 class Shape(NamedTuple):
