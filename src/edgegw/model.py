@@ -10,7 +10,7 @@ JSON as they are.
 from collections.abc import Mapping
 from enum import IntEnum, StrEnum
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 Value = bool | int | float | str | None
 """What a point can hold. Scaled integers (meter totals) are scaled exactly, so 236 × 0.1 is 23.6."""
@@ -59,11 +59,17 @@ class Instant(Struct, frozen=True, gc=False):
 
 
 class MqttPayload(Struct, frozen=True, gc=False):
-    """One MQTT application message. `retained`: the broker kept it from earlier; its age is unknown."""
+    """One MQTT application message.
+
+    Attributes:
+        retained: the broker kept it from earlier; its age is unknown.
+        received_ns: wall time of its reception, None while this machine's clock is not trusted; only for judging how old it is.
+    """
 
     topic: str
     payload: bytes
     retained: bool = False
+    received_ns: int | None = None
 
 
 class Registers(Struct, frozen=True, gc=False):
@@ -86,16 +92,48 @@ class Frame(Struct, frozen=True, gc=False):
     data: bytes
 
 
-Raw = MqttPayload | Registers | Frame
+class MeterAnswer(Struct, frozen=True, gc=False):
+    """One answered identifier of a DL/T 645 or CJ/T 188 meter, follow-up frames put together.
+
+    Attributes:
+        protocol: ``dlt645`` or ``cjt188``.
+        di: the data identifier as the standards print it, ``00010000``, ``901F``, whatever order the meter sends it in.
+        data: what follows the identifier (and CJ/T 188's serial number), unmasked, in the order of the wire.
+    """
+
+    protocol: str
+    di: str
+    data: bytes
+
+
+class ReaderReply(Struct, frozen=True, gc=False):
+    """What an OSDP reader told.
+
+    Attributes:
+        reply: code and data as the standard has them (`codec.osdp`), without frame; empty where only `online` is told.
+        online: whether the reader is there.
+    """
+
+    reply: bytes
+    online: bool
+
+
+Raw = ReaderReply | MqttPayload | Registers | Frame | MeterAnswer
 
 
 class Reading(Struct, frozen=True, gc=False):
-    """A point's value at a moment. `unit` is a UCUM-like string from the profile, or None."""
+    """A point's value at a moment.
+
+    Attributes:
+        unit: a UCUM-like string from the profile, or None.
+        time: where the device itself gives the value a time: that time, RFC 3339 in UTC.
+    """
 
     point: str
     value: Value
     unit: str | None = None
     quality: Quality = Quality.FRESH
+    time: str | UnsetType = UNSET
 
 
 class Decoded(Struct, frozen=True, gc=False):

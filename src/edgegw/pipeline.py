@@ -36,8 +36,10 @@ from edgegw.model import (
     Frame,
     Instant,
     Lane,
+    MeterAnswer,
     MqttPayload,
     Raw,
+    ReaderReply,
     Registers,
     StateChange,
 )
@@ -386,6 +388,10 @@ def _raw_bytes(raw: Raw) -> tuple[str, bytes]:
             return f"{raw.table}/{raw.address}+{len(raw.words)}", pack(f">{len(raw.words)}H", *raw.words)
         case Frame():
             return "frame", raw.data
+        case ReaderReply():
+            return "reply", raw.reply
+        case MeterAnswer():
+            return f"{raw.protocol}/{raw.di}", raw.data
 
 
 class Urgent:

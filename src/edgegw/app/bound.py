@@ -28,7 +28,8 @@ from edgegw.commands.bound_line import LineBound
 from edgegw.config.acting import Door
 from edgegw.config.lines import line_of
 from edgegw.config.plan import DevicePlan, LinkPlan, SitePlan
-from edgegw.config.schema import MqttLink, SerialLink
+from edgegw.config.schema import MeterLink, MqttLink, OsdpLink, SerialLink
+from edgegw.links import meter
 from edgegw.links.modbus import unit_plan
 from edgegw.links.request import Poll, UnitPlan
 from edgegw.profiles.schema import Profile
@@ -40,6 +41,13 @@ DOOR_DEADLINE_S = 3.0
 
 APART = True
 """Each door's orders to a device have a turn of their own beside the device's other commands (commands.carry)."""
+
+
+OSDP_TURN_BYTES = 80
+"""Bytes of a reader's turn under the secure channel: command and answer of up to two blocks of data."""
+
+OSDP_PAUSE_S = 0.06
+"""Pause between two polls of one reader (libosdp: 50 ms) and the loop's own."""
 
 
 class Commanded(Struct, frozen=True):
@@ -65,14 +73,14 @@ def site_bounds(plan: SitePlan, *, apart: bool = APART) -> list[Bound]:
     urgent = urgent_points(plan)
     found: list[Bound] = []
     for link in plan.links:
-        if isinstance(link.config, MqttLink | SerialLink):
+        if isinstance(link.config, MqttLink | OsdpLink | SerialLink):
             found += _talking(plan, link, commanded)
         else:
             found += _line(plan, link, commanded, urgent, apart=apart)
     return worst(found)
 
 
-# --- Modbus -----------------------------------------------------------------------------------------------------------
+# --- half-duplex lines: Modbus, meters --------------------------------------------------------------------------------
 
 
 def _line(
@@ -83,14 +91,18 @@ def _line(
     *,
     apart: bool,
 ) -> Iterator[Bound]:
-    assert not isinstance(link.config, MqttLink | SerialLink)  # noqa: S101  (the caller looked)
+    assert not isinstance(link.config, MqttLink | OsdpLink | SerialLink)  # noqa: S101  (the caller looked)
     line = steady(line_of(link.config), len(link.devices))
     units: list[UnitPlan] = []
     turns: list[TurnLoad] = []
     for device in link.devices:
         profile = plan.profiles[device.profile]
         watched = {rule.point for rule in device.alarms.values() if rule.point is not None}
-        unit = unit_plan(device.id, int(device.address or 0), profile, watched | urgent.get(device.id, set()))
+        alarmed = watched | urgent.get(device.id, set())
+        if isinstance(link.config, MeterLink):
+            unit = meter.unit_plan(device.id, str(device.address), profile, alarmed)
+        else:
+            unit = unit_plan(device.id, int(device.address or 0), profile, alarmed)
         units.append(unit)
         turns += _turns(line, unit, profile, commanded[device.id], apart=apart)
     bounds = LineBound(line_load(link.name, line, tuple(units), tuple(turns)))
@@ -107,6 +119,8 @@ def _line(
             for order in turn.commands
         ]
         yield from worst(found)[:1]
+    if isinstance(link.config, MeterLink):
+        return  # a meter is read every quarter of an hour: how old its alarms may be is said as a warning (cli.check)
     for device, unit, load in zip(link.devices, units, bounds.load.units, strict=True):
         polled = [
             _event(plan, device, bounds.poll(load, block), block.name, _held(plan, device, poll))
@@ -170,7 +184,7 @@ def _talking(plan: SitePlan, link: LinkPlan, commanded: dict[str, Commanded]) ->
             yield worst(found)[0]
         if any(rule.point is not None for rule in device.alarms.values()):
             asked = profile.serial is not None and profile.serial.request is not None
-            every = (Part("poll", profile.serial.every, "asked so often"),) if asked and profile.serial else ()
+            every = (Part("poll", profile.serial.every, "asked so often"),) if asked and profile.serial else _round(link)
             yield _event(plan, device, every, "", 0.0)
 
 
@@ -180,6 +194,8 @@ def _sent(plan: SitePlan, link: LinkPlan, spec: CommandSpec) -> Parts:
     if isinstance(link.config, SerialLink) and spec.serial is not None:
         frame_s = Wire(link.config.baud, link.config.format).frame_s(len(spec.serial.hex))
         parts.append(Part("write", frame_s, "the bytes on the line"))
+    elif isinstance(link.config, OsdpLink):
+        parts += _round(link)
     else:
         parts.append(Part("network", plan.targets.network, "the message to the device"))
     if spec.mqtt is not None and spec.mqtt.reply is not None:
@@ -187,6 +203,15 @@ def _sent(plan: SitePlan, link: LinkPlan, spec: CommandSpec) -> Parts:
     elif spec.confirm is not None:
         parts.append(Part("confirm", spec.confirm.within, f"confirmed within {spec.confirm.within:g} s"))
     return tuple(parts)
+
+
+
+def _round(link: LinkPlan) -> Parts:
+    """Until an OSDP reader's turn comes and is over, all others answering; nothing where devices speak by themselves."""
+    if not isinstance(link.config, OsdpLink):
+        return ()
+    turn_s = Wire(link.config.baud, "8N1").frame_s(OSDP_TURN_BYTES) + OSDP_PAUSE_S
+    return (Part("round", turn_s * (len(link.devices) + 1), f"{len(link.devices)} readers in turn"),)
 
 
 def _by(parts: Parts, spec: CommandSpec, deadline_s: float) -> Parts:

@@ -6,13 +6,14 @@ Must not know: the formulas (commands.bound_line), doors, targets.
 
 from msgspec.structs import replace
 
-from edgegw.codec.line import PROBE_SHARE, Line
-from edgegw.codec.modbus import READ_FUNCTIONS
+from edgegw.codec.line import PROBE_SHARE, READS, Line
+from edgegw.codec.meter_line import CJT188_WRITE
 from edgegw.codec.registers import SIZES
 from edgegw.commands.bound import BlockLoad, LineLoad, OrderLoad, Timed, TurnLoad, UnitLoad
-from edgegw.links.request import Poll, UnitPlan, choose_probe
+from edgegw.links.request import Poll, UnitPlan
 from edgegw.links.schedule import OPEN_AFTER
-from edgegw.profiles.encode import ModbusWrite
+from edgegw.profiles.decode_meter import value_bytes
+from edgegw.profiles.encode import LineWrite, MeterWrite, ModbusWrite
 from edgegw.profiles.encode_modbus import function_of
 from edgegw.profiles.plan import width
 from edgegw.profiles.schema import Profile
@@ -31,7 +32,7 @@ def steady(line: Line, units: int) -> Line:
 
 def unit_load(line: Line, plan: UnitPlan) -> UnitLoad:
     """A unit as its line sees it."""
-    probe, distinct = choose_probe(plan.polls, plan.readbacks)
+    probe, distinct = plan.probe
     return UnitLoad(
         plan.device,
         _read(line, plan, probe, ambiguous=not distinct),
@@ -42,7 +43,7 @@ def unit_load(line: Line, plan: UnitPlan) -> UnitLoad:
     )
 
 
-def order_load(line: Line, plan: UnitPlan, name: str, write: ModbusWrite) -> OrderLoad:
+def order_load(line: Line, plan: UnitPlan, name: str, write: LineWrite) -> OrderLoad:
     """A command as its line sees it; of `write` only functions and lengths matter."""
     readback = None
     if write.readback is not None:
@@ -59,13 +60,15 @@ def line_load(name: str, line: Line, units: tuple[UnitPlan, ...], turns: tuple[T
 
 
 def _read(line: Line, plan: UnitPlan, poll: Poll, *, ambiguous: bool = False) -> Timed:
-    function = READ_FUNCTIONS[poll.table]
+    function = READS[poll.table]
     return Timed.of(line, function, poll.count, plan.timeout_s, plan.turnaround_s, ambiguous=ambiguous)
 
 
-def written(profile: Profile, spec: CommandSpec) -> ModbusWrite | None:
+def written(profile: Profile, spec: CommandSpec) -> LineWrite | None:
     """What a command writes and reads back, as far as lengths go; None if it goes another way."""
     modbus, confirm = spec.modbus, spec.confirm
+    if spec.meter is not None:
+        return _meter_write(profile, spec)
     if modbus is None:
         return None
     count = 1 if modbus.table == "coil" or modbus.arg is None else SIZES[modbus.type]
@@ -76,4 +79,16 @@ def written(profile: Profile, spec: CommandSpec) -> ModbusWrite | None:
     if point.modbus is None:
         return write
     place = (point.modbus.table, point.modbus.address, width(point))
+    return replace(write, readback=place, settle_s=confirm.settle, within_s=confirm.within)
+
+
+def _meter_write(profile: Profile, spec: CommandSpec) -> MeterWrite | None:
+    meter, section, confirm = spec.meter, profile.meter, spec.confirm
+    if meter is None or section is None:
+        return None
+    write = MeterWrite(CJT188_WRITE, "cjt188", int(meter.di, 16), (0,) * len(meter.hex))
+    read = None if confirm is None else profile.points[confirm.point].meter
+    if read is None or confirm is None:
+        return write
+    place = ("cjt188", int(read.di, 16), value_bytes(section, read))
     return replace(write, readback=place, settle_s=confirm.settle, within_s=confirm.within)

@@ -45,7 +45,7 @@ def device_specs(plan: SitePlan) -> list[DeviceSpec]:
 
 def _spec(plan: SitePlan, device: DevicePlan) -> DeviceSpec:
     profile = plan.profiles[device.profile]
-    polled = profile.link == "modbus" or (profile.serial is not None and profile.serial.request is not None)
+    polled = profile.link in {"modbus", "meter"} or (profile.serial is not None and profile.serial.request is not None)
     return DeviceSpec(
         id=device.id,
         name=device.name,

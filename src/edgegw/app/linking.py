@@ -13,10 +13,13 @@ from msgspec import Struct
 
 from edgegw.app.doors import urgent_points
 from edgegw.app.links import ActingLink, AnyLink
+from edgegw.app.osdp import osdp_link
 from edgegw.app.secrets import reveal, tls_context
 from edgegw.clock import Clock
 from edgegw.config.plan import LinkPlan, SitePlan
+from edgegw.config.schema import MeterLink as MeterLinkConfig
 from edgegw.config.schema import MqttLink as MqttLinkConfig
+from edgegw.config.schema import OsdpLink as OsdpLinkConfig
 from edgegw.config.schema import SerialLink as SerialLinkConfig
 from edgegw.errors import ConfigError
 from edgegw.ports import Actuator, Sink
@@ -76,6 +79,10 @@ def make_links(
             case MqttLinkConfig():
                 durable, acting = _mqtt(plan, of, of.config, decoders, encode, sink=sink, urgent=urgent, clock=clock)
                 made = [durable] if acting is None else [durable, acting]
+            case MeterLinkConfig():
+                made = [acting := _meters(plan, of, of.config, points, sink=to, clock=clock)]
+            case OsdpLinkConfig():
+                made = [acting := osdp_link(plan, of, of.config, sink=to, clock=clock)]
             case SerialLinkConfig():
                 made = [acting := _serial(plan, of, of.config, sink=to, clock=clock)]
             case _:
@@ -98,6 +105,28 @@ def _serial(plan: SitePlan, of: LinkPlan, config: SerialLinkConfig, *, sink: Sin
     return SerialLink(of.name, config, device.id, section, sink=sink, clock=clock)
 
 
+def _meters(
+    plan: SitePlan,
+    of: LinkPlan,
+    config: MeterLinkConfig,
+    points: Mapping[str, set[str]],
+    *,
+    sink: Sink,
+    clock: Clock,
+) -> ActingLink:
+    from edgegw.links.meter import MeterLink, unit_plan  # noqa: PLC0415  # only where a site has one
+
+    units, meters = [], {}
+    for device in of.devices:
+        profile, address = plan.profiles[device.profile], str(device.address)
+        if profile.meter is None:
+            raise ConfigError("profile", f"{device.profile} has no meter section")
+        watched = {rule.point for rule in device.alarms.values() if rule.point is not None}
+        units.append(unit_plan(device.id, address, profile, watched | points.get(device.id, set())))
+        meters[device.id] = (address, profile.meter)
+    return MeterLink(of.name, config, units, meters, sink=sink, clock=clock)
+
+
 def _modbus(plan: SitePlan, of: LinkPlan, points: Mapping[str, set[str]], *, sink: Sink, clock: Clock) -> ActingLink:
     from edgegw.links.modbus import ModbusLink, unit_plan  # noqa: PLC0415  # pymodbus is heavy
 
@@ -106,7 +135,7 @@ def _modbus(plan: SitePlan, of: LinkPlan, points: Mapping[str, set[str]], *, sin
         watched = {rule.point for rule in device.alarms.values() if rule.point is not None}
         alarmed = watched | points.get(device.id, set())
         units.append(unit_plan(device.id, int(device.address or 0), plan.profiles[device.profile], alarmed))
-    assert not isinstance(of.config, MqttLinkConfig | SerialLinkConfig)  # noqa: S101  (the caller looked)
+    assert not isinstance(of.config, MeterLinkConfig | MqttLinkConfig | OsdpLinkConfig | SerialLinkConfig)  # noqa: S101  (the caller looked)
     return ModbusLink(of.name, of.config, units, sink=sink, clock=clock)
 
 

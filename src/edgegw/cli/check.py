@@ -7,7 +7,7 @@ Must not know: what is checked (config.check), running parts.
 import json
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -97,8 +97,27 @@ def summary(plan: "SitePlan") -> dict[str, Any]:
         "control": f"http://{plan.control.host}:{plan.control.port}" if plan.control.enabled else None,
         "responses": responses(bounds),
         "errors": faults,
-        "warnings": [*plan.warnings, *busy],
+        "warnings": [*plan.warnings, *busy, *_slow_meters(plan)],
     }
+
+
+def _slow_meters(plan: "SitePlan") -> Iterator[str]:
+    """Of lines of meters no worst-case response is computed for alarms: how old their readings may be, once for each line."""
+    for link in plan.links:
+        if link.config.kind != "meter":
+            continue
+        periods = [
+            section.poll[read.group]
+            for device in link.devices
+            if (section := plan.profiles[device.profile].meter) is not None
+            for rule in device.alarms.values()
+            if rule.point is not None and (read := plan.profiles[device.profile].points[rule.point].meter) is not None
+        ]
+        if periods:
+            yield (
+                f"{plan.path}: link {link.name}: alarms of its meters rest on readings up to {max(periods):g} s old "
+                "(meter.poll in their profiles); no worst-case response is computed for them, and none is promised"
+            )
 
 
 def _link(plan: "SitePlan", link: "LinkPlan") -> dict[str, Any]:
@@ -119,7 +138,8 @@ def _link(plan: "SitePlan", link: "LinkPlan") -> dict[str, Any]:
         polls += len(blocks)
         per_second += sum(1 / block.period_s for block in blocks)
         if wire is not None:
-            silence = 2 * wire.gap_s + profile.modbus.turnaround
+            section = profile.modbus if profile.meter is None else profile.meter
+            silence = 2 * wire.gap_s + section.turnaround
             busy += sum((wire.exchange_s(b.table, b.count) + silence) / b.period_s for b in blocks)
         devices.append(
             {
@@ -152,6 +172,10 @@ def _where(link: "Link") -> str:
 
 
 def _wire(link: "Link") -> Any:  # noqa: ANN401 - links.timing.Wire, imported when needed
+    if link.kind == "meter":
+        from edgegw.codec.meter_line import MeterWire
+
+        return MeterWire(link.baud, link.format, link.gap)
     if link.kind not in {"modbus-rtu", "modbus-rtu-tcp"}:
         return None
     from edgegw.links.timing import Wire

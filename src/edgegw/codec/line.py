@@ -1,4 +1,4 @@
-"""The longest each kind of transaction on a Modbus line may last; the one source for who waits and for who computes bounds.
+"""The longest each kind of transaction on a half-duplex line may last; the one source for who waits and for who computes bounds.
 
 Owns: what a transaction's worst case consists of, and the limits by which a line is shared. The line's owner waits by these
 figures and `links.policy` keeps them; `edgegw check` computes with them.
@@ -25,7 +25,11 @@ On Modbus TCP a connection is opened anew only after `TCP_SILENT_MOST` unanswere
 
 from msgspec import Struct
 
+from edgegw.codec.modbus import READ_FUNCTIONS
 from edgegw.codec.wire import Wire
+
+READS = {**READ_FUNCTIONS, "dlt645": 0x11, "cjt188": 0x01}
+"""How what is polled is read: the function code of a Modbus table; the control code of a meter's protocol (meter_line)."""
 
 STEP_S = 0.01
 """Allowance for this machine's own work in one transaction: timers, wake-ups, what else the event loop does meanwhile."""

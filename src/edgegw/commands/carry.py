@@ -14,7 +14,7 @@ from edgegw.clock import Clock
 from edgegw.commands.turns import Turns
 from edgegw.model import Command, Decoded, Instant, OrderLane, Outcome, OutcomeStatus, Quality, Source
 from edgegw.ports import Actuator, Listening, Order
-from edgegw.profiles.encode import Expect, ModbusWrite, Outgoing
+from edgegw.profiles.encode import Expect, LineWrite, Outgoing
 from edgegw.rules.condition import same
 
 ANSWER_S = 0.05
@@ -81,7 +81,7 @@ class Carrier:
         if down is not None and not order.insist:
             return Outcome(OutcomeStatus.FAILED, down, f"{order.device} is known to be down; nothing was sent")
         outgoing = order.outgoing
-        expected = None if isinstance(outgoing, ModbusWrite) else outgoing.expect
+        expected = None if isinstance(outgoing, LineWrite) else outgoing.expect
         confirmation = _Confirmation(expected)
         end = self._listening.listen(order.device, confirmation.heard) if expected is not None else None
         try:

@@ -6,9 +6,11 @@ Must not know: files, how profiles are found (it is handed a lookup), what links
 
 from collections.abc import Callable, Mapping
 
+from edgegw.config.check_meter import meter_address
+from edgegw.config.check_osdp import osdp_address
 from edgegw.config.findings import Findings, suggest
 from edgegw.config.plan import DevicePlan, ProfileParts, RuleError, override, rule_fault
-from edgegw.config.schema import Device, Link, ModbusTcpLink
+from edgegw.config.schema import Device, Link, ModbusTcpLink, OsdpLink
 from edgegw.errors import ProfileError
 from edgegw.profiles.schema import AlarmRule, Profile
 
@@ -16,6 +18,8 @@ PROFILE_LINKS = {
     "mqtt": frozenset({"mqtt"}),
     "modbus": frozenset({"modbus-rtu", "modbus-tcp", "modbus-rtu-tcp"}),
     "serial": frozenset({"serial"}),
+    "meter": frozenset({"meter"}),
+    "osdp": frozenset({"osdp"}),
 }
 """A profile's kind of link → the kinds of link in a site file that carry it."""
 
@@ -110,6 +114,10 @@ class DeviceChecks:
             self._strange(id_, device, link, profile)
         elif profile.link == "mqtt":
             self._mqtt(id_, device, profile)
+        elif profile.link == "meter":
+            meter_address(self._findings, self._units, id_, device, profile)
+        elif isinstance(link, OsdpLink):
+            osdp_address(self._findings, self._units, id_, device)
         else:
             self._alone(id_, device)
 

@@ -13,10 +13,12 @@ from edgegw.config.findings import Findings, Loc
 from edgegw.config.schema import (
     Gateway,
     Link,
+    MeterLink,
     ModbusRtuLink,
     ModbusRtuTcpLink,
     ModbusTcpLink,
     MqttLink,
+    OsdpLink,
     SerialLink,
     Site,
 )
@@ -69,7 +71,7 @@ class PartChecks:
             self._tcp(at, name, link)
         else:
             self._serial(at, name, link)
-        if isinstance(link, ModbusRtuLink | ModbusRtuTcpLink | SerialLink):
+        if isinstance(link, ModbusRtuLink | ModbusRtuTcpLink | SerialLink | MeterLink):
             self._line_format(at, link)
 
     def _tcp(self, at: Loc, name: str, link: ModbusTcpLink | ModbusRtuTcpLink) -> None:
@@ -85,7 +87,7 @@ class PartChecks:
         else:
             self._findings.warn((*at, "host"), f"{message}; many devices take one connection only")
 
-    def _serial(self, at: Loc, name: str, link: ModbusRtuLink | SerialLink) -> None:
+    def _serial(self, at: Loc, name: str, link: ModbusRtuLink | OsdpLink | SerialLink | MeterLink) -> None:
         port = link.port.strip()
         if not port.isprintable() or not port:
             self._findings.error((*at, "port"), f"not a port: {port!r}; write the line's device, such as /dev/ttyUSB0")
@@ -98,6 +100,12 @@ class PartChecks:
                 self._findings.error((*at, "port"), f"{port!r} is not a path; {hint}")
                 return
             port = str(self._files.real(Path(port)))
+        elif isinstance(link, OsdpLink):
+            self._findings.error((*at, "port"), "OSDP needs the line itself: write its device, such as /dev/ttyUSB0")
+            return
+        elif isinstance(link, MeterLink):
+            self._findings.error((*at, "port"), "a line of meters is a port of this box: write its device path")
+            return
         elif isinstance(link, ModbusRtuLink):
             self._findings.error((*at, "port"), "for a serial server write kind: modbus-rtu-tcp with host and port")
             return
@@ -108,14 +116,16 @@ class PartChecks:
                 f"{link.port} is already link {first!r} (line {self._findings.line(('links', first))}); a port has one owner",
             )
 
-    def _line_format(self, at: Loc, link: ModbusRtuLink | ModbusRtuTcpLink | SerialLink) -> None:
+    def _line_format(self, at: Loc, link: ModbusRtuLink | ModbusRtuTcpLink | SerialLink | MeterLink) -> None:
         if link.baud not in COMMON_BAUDS:
             near = min(COMMON_BAUDS, key=lambda b: abs(b - link.baud))
             self._findings.warn((*at, "baud"), f"{link.baud} baud is unusual; is {near} meant?")
         if not isinstance(link, SerialLink) and link.format[0] == "7":
             self._findings.error(
                 (*at, "format"),
-                f"Modbus RTU needs 8 data bits, not {link.format}; 7 bits are ASCII mode: set the device to RTU",
+                f"meters have 8 data bits, not {link.format}"
+                if isinstance(link, MeterLink)
+                else f"Modbus RTU needs 8 data bits, not {link.format}; 7 bits are ASCII mode: set the device to RTU",
             )
 
     # --- upstreams ------------------------------------------------------------------------------------------------

@@ -50,6 +50,18 @@ class StoreSection(Strict):
     reserve: Annotated[Size, Field(ge=0)] = 8 * MIB
 
 
+class MqttDiscovery(Strict):
+    """Where devices announce themselves as Home Assistant's MQTT discovery says; `edgegw discovery` listens there, `run` does not.
+
+    Attributes:
+        prefix: first levels of the discovery topics.
+        listen: how long `edgegw discovery` listens.
+    """
+
+    prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$", max_length=100)] = "homeassistant"
+    listen: Annotated[Duration, Field(ge=1, le=300)] = 10.0
+
+
 class MqttLink(Strict):
     """A session with the device-side broker.
 
@@ -64,6 +76,7 @@ class MqttLink(Strict):
         session_expiry: how long the broker keeps our session while we are away (MQTT 5).
         receive_maximum: unacknowledged messages the broker may have in flight to us (MQTT 5); bounds memory.
         will_topic: where the broker announces our death (retained ``online``/``offline``); none if not given.
+        discovery: where devices announce themselves; not listened for if not given.
     """
 
     kind: Literal["mqtt"]
@@ -78,6 +91,7 @@ class MqttLink(Strict):
     session_expiry: Duration = 604800.0
     receive_maximum: Annotated[int, Field(ge=1, le=65535)] = 2000
     will_topic: str | None = None
+    discovery: MqttDiscovery | None = None
 
 
 class _Serial(Strict):
@@ -146,7 +160,49 @@ class SerialLink(_Serial):
     kind: Literal["serial"]
 
 
-Link = Annotated[MqttLink | ModbusRtuLink | ModbusTcpLink | ModbusRtuTcpLink | SerialLink, Field(discriminator="kind")]
+class OsdpLink(Strict):
+    """An RS-485 line of OSDP readers, 8N1; needs ``edgegw[osdp]``.
+
+    Attributes:
+        port: the line's device; ``/dev/serial/by-id/…`` stays the same when adapters are plugged in another order.
+        baud: bits per second, as set in the readers.
+        secure: ``required``: a reader is heard only under the secure channel with its key; ``install``: as before, and a reader
+            that still has the default key is given its own; ``off``: in the clear.
+        key: 16 bytes in hex, of every reader that `keys` does not name, see Secret.
+        keys: device → its own key; a key of its own for each reader is best.
+        silent: how long a reader may not answer until it counts as lost.
+    """
+
+    kind: Literal["osdp"]
+    port: str
+    baud: Literal[9600, 19200, 38400, 57600, 115200, 230400] = 9600
+    secure: Literal["required", "install", "off"] = "required"
+    key: Secret | None = None
+    keys: dict[Slug, Secret] = Field(default={})
+    silent: Annotated[Duration, Field(ge=1, le=60)] = 3.0
+
+
+class MeterLink(_Serial):
+    """A half-duplex serial line of electricity meters (DL/T 645-2007) and water, heat and gas meters (CJ/T 188).
+
+    Attributes:
+        baud: bits per second, as set in the meters; they come with 2400.
+        format: data bits, parity, stop bits; meters come with ``"8E1"``.
+        gap: silence between frames beyond 3.5 characters (USB adapters that turn round slowly want more).
+        late: how long after a timeout an answer may still come; the line stays silent that long (late-reply guard).
+    """
+
+    kind: Literal["meter"]
+    baud: Annotated[int, Field(ge=300, le=4_000_000)] = 2400
+    format: LineFormat = "8E1"
+    gap: Duration = 0.0
+    late: Duration = 0.2
+
+
+Link = Annotated[
+    OsdpLink | MqttLink | ModbusRtuLink | ModbusTcpLink | ModbusRtuTcpLink | SerialLink | MeterLink,
+    Field(discriminator="kind"),
+]
 
 Address = Annotated[str | int, Field(union_mode="left_to_right")]
 
@@ -179,7 +235,8 @@ class Device(Strict):
         name: what people call it; the key if not given.
         link: the link it is on, a key of `links`.
         profile: its type, ``<vendor>/<model>``; `edgegw profile list` shows what there is.
-        address: MQTT: the topic part its profile calls ``{address}``; Modbus: unit id 1–247 (0–255 on TCP); serial: not given.
+        address: MQTT: the topic part its profile calls ``{address}``; Modbus: unit id 1–247 (0–255 on TCP); serial: not given;
+            meter: its number as printed on it, in quotes, 12 digits (DL/T 645) or 14 (CJ/T 188).
         labels: building, floor, unit, room …; become the ticket's location.
         report: changes to the profile's reporting policy; only the keys given change, for every point.
         offline_after: silence after which it is offline; the profile's if not given.

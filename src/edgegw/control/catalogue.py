@@ -137,6 +137,16 @@ CATALOGUE: tuple[MetricSpec, ...] = (
         "link",
         "Time the line was in use; its rate is the bus busy ratio.",
     ),
+    _c("edgegw_meter_requests_total", "requests", "link", "Requests sent on a line of meters, writes included."),
+    _c("edgegw_meter_timeouts_total", "requests", "link", "Requests to meters without an answer in time."),
+    _c("edgegw_meter_late_replies_total", "replies", "link", "Meters' answers after their timeout, discarded."),
+    _c("edgegw_meter_refusals_total", "replies", "link", "Requests a meter refused."),
+    _c(
+        "edgegw_meter_busy_seconds_total",
+        "seconds",
+        "link",
+        "Time a line of meters was in use; its rate is the line's busy ratio.",
+    ),
     _c("edgegw_serial_frames_total", "frames", "link", "Complete frames cut from a serial line."),
     _c(
         "edgegw_serial_discarded_bytes_total", "bytes", "link", "Bytes between frames: noise, torn or oversized frames."

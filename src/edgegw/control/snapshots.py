@@ -83,6 +83,26 @@ class ModbusSnapshot(Struct, frozen=True):
         yield Sample("edgegw_modbus_busy_seconds_total", self.busy_s, link)
 
 
+class MeterSnapshot(Struct, frozen=True):
+    """What only a line of meters counts. `busy_s`: seconds the line was in use since start."""
+
+    link: str
+    requests: int
+    timeouts: int
+    late_replies: int
+    refusals: int
+    busy_s: float
+
+    def samples(self) -> Iterator[Sample]:
+        """See `Snapshot.samples`."""
+        link = (self.link,)
+        yield Sample("edgegw_meter_requests_total", self.requests, link)
+        yield Sample("edgegw_meter_timeouts_total", self.timeouts, link)
+        yield Sample("edgegw_meter_late_replies_total", self.late_replies, link)
+        yield Sample("edgegw_meter_refusals_total", self.refusals, link)
+        yield Sample("edgegw_meter_busy_seconds_total", self.busy_s, link)
+
+
 class SerialSnapshot(Struct, frozen=True):
     """What only a serial link counts."""
 

@@ -1,7 +1,7 @@
 """The one owner of a line: carries out one transaction after the other.
 
 Owns: the order of steps around a transaction (silence, ask, tell, recover) and the line's counters.
-Must not know: pymodbus, ports or sockets (a `Transport` does), whose turn it is (the `Policy` knows), what values mean.
+Must not know: protocols, ports or sockets (a `Transport` does), whose turn it is (the `Policy` knows), what values mean.
 
 ```
  silence ─▶ Policy.next ─▶ Transport.ask ─▶ Policy.answered / refused / failed, sink.offer / sink.silent
@@ -25,7 +25,7 @@ from edgegw.links.orders import UNIT_GONE
 from edgegw.links.policy import Policy
 from edgegw.links.request import Request
 from edgegw.links.timing import NS
-from edgegw.model import Registers
+from edgegw.model import Raw, Registers
 from edgegw.ports import Sink
 
 TIMEOUT = "timeout"
@@ -37,7 +37,8 @@ class Answer(Struct, frozen=True):
     """How a transaction ended.
 
     Attributes:
-        words: register values or bits, as many as asked, none for a write; None if there is no valid answer.
+        words: register values or bits, as many as asked, none for a write; of a meter the data bytes; None if there is no valid
+            answer.
         reason: ``""``, `TIMEOUT`, `EXCEPTION` (a device exception, `code` says which) or `BAD_FRAME`.
         ended_ns: monotonic nanoseconds at which the line fell silent, as far as seen.
     """
@@ -106,10 +107,28 @@ class BusStats:
         self.busy_ns = 0
 
 
-class LineOwner:
-    """Runs a line, one connection at a time; `policy` outlives them, so that breakers and periods survive a reconnection."""
+def registers(request: Request, words: tuple[int, ...]) -> Raw:
+    """A Modbus answer as it is handed on."""
+    return Registers(request.table, request.address, words)
 
-    def __init__(self, policy: Policy, transport: Transport, stats: BusStats, *, sink: Sink, clock: Clock) -> None:
+
+class LineOwner:
+    """Runs a line, one connection at a time; `policy` outlives them, so that breakers and periods survive a reconnection.
+
+    `raw`: how an answer is handed to the sink.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        transport: Transport,
+        stats: BusStats,
+        *,
+        sink: Sink,
+        clock: Clock,
+        raw: Callable[[Request, tuple[int, ...]], Raw] = registers,
+    ) -> None:
+        self._raw = raw
         self._policy = policy
         self._transport = transport
         self._stats = stats
@@ -190,7 +209,7 @@ class LineOwner:
         if answer.words is not None:
             self._policy.answered(request, now.mono_ns, answer.words)
             if not (request.probe or request.write or (ordered and self._sink.full)):
-                self._sink.offer(request.device, Registers(request.table, request.address, answer.words), now)
+                self._sink.offer(request.device, self._raw(request, answer.words), now)
         elif answer.reason == EXCEPTION:
             self._policy.refused(request, now.mono_ns, answer.code)
             if not ordered:  # what an order was refused is for whoever gave it

@@ -1,4 +1,4 @@
-"""One order on its way over a Modbus line: which transaction comes next, and what its answers make of it. Pure.
+"""One order on its way over a half-duplex line: which transaction comes next, and what its answers make of it. Pure.
 
 Owns: the steps of an order, its outcome and the words for it.
 Must not know: other orders, lanes and polls (policy), frames, sockets, asyncio.
@@ -23,14 +23,14 @@ The same holds for read-backs: after an unanswered one comes the probe.
 from collections.abc import Callable
 from enum import Enum
 
-from edgegw.codec.line import Line, readback_pause_s
-from edgegw.codec.modbus import EXCEPTIONS, READ_FUNCTIONS
+from edgegw.codec.line import READS, Line, readback_pause_s
+from edgegw.codec.modbus import EXCEPTIONS
 from edgegw.links.request import ORDER_NO, BusLane, Request, UnitPlan
 from edgegw.links.schedule import OPEN_AFTER
 from edgegw.links.timing import NS
 from edgegw.model import Outcome, OutcomeStatus
 from edgegw.ports import Order
-from edgegw.profiles.encode import ModbusWrite
+from edgegw.profiles.encode import LineWrite
 
 ACKNOWLEDGE = 5
 """The exception that is none: the device took the request and needs time for it."""
@@ -81,7 +81,7 @@ class Job:
         self,
         ticket: int,
         order: Order,
-        write: ModbusWrite,
+        write: LineWrite,
         *,
         plan: UnitPlan,
         probe: Request,
@@ -139,7 +139,7 @@ class Job:
         if self.answered:
             last_s = 0.0
             if write.readback is not None:
-                last_s = line.told_s(READ_FUNCTIONS[write.readback[0]], write.readback[2], plan.timeout_s)
+                last_s = line.told_s(READS[write.readback[0]], write.readback[2], plan.timeout_s)
         else:
             last_s = line.told_s(write.function, len(write.words), plan.timeout_s)
         if step is Step.PROBE:
@@ -297,10 +297,10 @@ class Job:
 
     def _where(self, detail: str) -> str:
         write = self.write
-        return f"unit {self._plan.unit}, {write.table} {write.address} = {_hex(write.words)}: {detail}"
+        return f"unit {self._plan.unit}, {write.place} = {_hex(write.words)}: {detail}"
 
 
-def _equal(words: tuple[int, ...], write: ModbusWrite) -> bool:
+def _equal(words: tuple[int, ...], write: LineWrite) -> bool:
     if len(words) != len(write.expect):
         return False
     masks = write.mask or (0xFFFF,) * len(words)

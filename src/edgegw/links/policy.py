@@ -32,16 +32,22 @@ from edgegw.links.schedule import OPEN_AFTER, Schedule
 from edgegw.links.timing import NS
 from edgegw.model import OrderLane, Outcome, OutcomeStatus
 from edgegw.ports import Order
-from edgegw.profiles.encode import ModbusWrite
+from edgegw.profiles.encode import LineWrite
 
 EARLY_NS = round(STEP_S / 2 * NS)
 """An outcome for want of time is told this long before the deadline, so that it is known by then."""
 
 
 class Policy:
-    """See the module's text. Times are monotonic nanoseconds. Starts closed: call `opened`."""
+    """See the module's text. Times are monotonic nanoseconds. Starts closed: call `opened`.
 
-    def __init__(self, schedule: Schedule, line: Line) -> None:
+    `writable`: whether a request of this line's kind can hold a write; Modbus, if not given.
+    """
+
+    def __init__(
+        self, schedule: Schedule, line: Line, *, writable: Callable[[LineWrite], bool] | None = None
+    ) -> None:
+        self._writable = writable or _writable
         self.schedule = schedule
         self._line = line
         self._jobs: dict[int, Job] = {}
@@ -63,7 +69,7 @@ class Policy:
         """Take an order; `done` is called once with its outcome, perhaps before this returns. Returns its ticket."""
         self._tickets += 1
         unit_no, write = self.schedule.unit_no(order.device), order.outgoing
-        if unit_no is None or not isinstance(write, ModbusWrite):
+        if unit_no is None or not isinstance(write, LineWrite):
             done(Outcome(OutcomeStatus.FAILED, "unknown-device", f"{order.device} can't be written on this line"))
             return self._tickets
         refusal = self._refusal(order, write)
@@ -76,11 +82,11 @@ class Policy:
         self._review(job, now_ns)
         return self._tickets
 
-    def _refusal(self, order: Order, write: ModbusWrite) -> Outcome | None:
+    def _refusal(self, order: Order, write: LineWrite) -> Outcome | None:
         reason = ""
         if not self._open:
             reason, detail = "link-down", "the link is down"
-        elif not _writable(write):
+        elif not self._writable(write):
             reason, detail = "bad-order", f"no request holds {write}"
         elif self.waiting(order.lane) >= MAX_ORDERS:
             reason, detail = "busy", f"{MAX_ORDERS} orders wait in the lane {order.lane.label}"
@@ -211,7 +217,7 @@ class Policy:
         job.settle(outcome)
 
 
-def _writable(write: ModbusWrite) -> bool:
+def _writable(write: LineWrite) -> bool:
     try:
         write_body(write.function, write.address, write.words)
     except ValueError:

@@ -9,7 +9,7 @@ from enum import IntEnum
 
 from msgspec import Struct
 
-from edgegw.codec.modbus import READ_FUNCTIONS
+from edgegw.codec.line import READS
 from edgegw.links.timing import byte_count
 
 PROBE_NO = -1
@@ -38,6 +38,8 @@ class Poll(Struct, frozen=True):
     """A block to be asked for every `period_s` seconds (the shape of profiles.plan's Block).
 
     Attributes:
+        table, address, count: registers or bits of a Modbus table; of a meter its protocol, the data identifier as a number, and
+            the most data bytes its answer holds.
         alarm: something urgent hangs on it (an alarm rule, a door, a linkage): goes before those on which nothing does.
     """
 
@@ -52,11 +54,12 @@ class UnitPlan(Struct, frozen=True):
     """A device on the line.
 
     Attributes:
-        unit: address on the line, 1–247 (0–255 on TCP).
+        unit: address on the line, 1–247 (0–255 on TCP); a meter's number.
         polls: blocks to be asked for; none for a device that is only commanded.
         timeout_s: wait for the answer to begin, beyond wire time.
         turnaround_s: silence the device wants after its answer.
         readbacks: what commands are confirmed by (periods don't matter), so that the probe differs from them.
+        life: its probe, and whether the probe's reply is like no other, where `choose_probe` can't tell (meters).
         answers_as: the unit id in its answers where it is not `unit`.
     """
 
@@ -67,6 +70,12 @@ class UnitPlan(Struct, frozen=True):
     turnaround_s: float = 0.0
     readbacks: tuple[Poll, ...] = ()
     answers_as: int | None = None
+    life: tuple[Poll, bool] | None = None
+
+    @property
+    def probe(self) -> tuple[Poll, bool]:
+        """The read that tells whether it lives, and whether its reply is like no other."""
+        return self.life or choose_probe(self.polls, self.readbacks)
 
 
 LIFE = Poll("holding", 0, 1, 0.0)
@@ -77,11 +86,11 @@ class Request(Struct, frozen=True):
     """One transaction to be carried out now.
 
     Attributes:
-        count: registers or bits, read or written.
+        count: registers or bits, read or written; of a meter data bytes.
         unit_no, block_no: the schedule's own indices (`PROBE_NO`: the probe, `ORDER_NO`: an order's own).
         distinct: the unit has a probe whose reply is like no other.
         lane: the lane it goes in.
-        words: what is written; empty for a read. write: the function that writes it, else 0.
+        words: what is written (a meter: data bytes); empty for a read. write: the function that writes it, else 0.
         ticket: the order it is for (policy), else 0.
     """
 
@@ -107,8 +116,8 @@ class Request(Struct, frozen=True):
 
     @property
     def function(self) -> int:
-        """Modbus function code."""
-        return self.write or READ_FUNCTIONS[self.table]
+        """Modbus function code; a meter's control code."""
+        return self.write or READS[self.table]
 
 
 def choose_probe(polls: Sequence[Poll], readbacks: Sequence[Poll] = ()) -> tuple[Poll, bool]:

@@ -59,7 +59,7 @@ class _Unit:
     def __init__(self, plan: UnitPlan, blocks: list[_Block]) -> None:
         self.plan = plan
         self.blocks = blocks
-        self.probe, self.distinct = choose_probe(plan.polls, plan.readbacks)
+        self.probe, self.distinct = plan.probe
         self.failures = 0
         self.parked = False
         self.generation = 0  # entries of an older generation in the heaps are void

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from edgegw.codec.registers import SIZES
 from edgegw.errors import ProfileError
 from edgegw.profiles.check_commands import command_findings
+from edgegw.profiles.check_meter import meter_findings
+from edgegw.profiles.check_osdp import osdp_findings
 from edgegw.profiles.decode_serial import parser_of
 from edgegw.profiles.plan import BIT_TABLES, width
 from edgegw.profiles.schema import Point, Profile, Sample
@@ -17,7 +19,7 @@ from edgegw.profiles.schema_modbus import ModbusRead
 Loc = tuple[str | int, ...]
 Finding = tuple[Loc, str]
 
-_READS = ("mqtt", "modbus", "serial")
+_READS = ("mqtt", "modbus", "osdp", "serial", "meter")
 _NUMERIC = frozenset({"int", "float", *SIZES} - {"bool"})
 
 
@@ -110,6 +112,10 @@ def _section(profile: Profile) -> Iterator[Finding]:
                 yield at, f"not an exact MQTT topic: {template!r}"
     if profile.link == "serial":
         yield from _serial(profile)
+    if profile.link == "osdp":
+        yield from osdp_findings(profile)
+    if profile.link == "meter":
+        yield from meter_findings(profile)
 
 
 def _serial(profile: Profile) -> Iterator[Finding]:
@@ -151,6 +157,8 @@ def _sample(profile: Profile, at: Loc, sample: Sample) -> Iterator[Finding]:
         yield at, "a Modbus sample has a request that hex answers; other samples have none"
     if not mqtt and (sample.topic or sample.address or sample.retained or sample.stale or sample.online is not None):
         yield at, "topic, address, retained, stale and online are for MQTT samples"
+    if not mqtt and (sample.received is not None or sample.times is not None):
+        yield at, "received and times are for MQTT samples"
     needed = {name for p in profile.points.values() if p.modbus is not None for name in p.modbus.others}
     for name in sample.given:
         if name not in needed:

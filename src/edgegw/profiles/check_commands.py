@@ -10,6 +10,7 @@ from edgegw.errors import DecodeError
 from edgegw.model import Value
 from edgegw.profiles.arguments import argument_fault, same_value
 from edgegw.profiles.decode_mqtt import parse_json
+from edgegw.profiles.encode_meter import shown_in
 from edgegw.profiles.encode_modbus import function_of, shown_as, words_of
 from edgegw.profiles.schema import Point, Profile
 from edgegw.profiles.schema_commands import Arg, CommandSpec, Confirm, ModbusCommand, MqttCommand
@@ -18,7 +19,7 @@ from edgegw.profiles.templates import Template
 Loc = tuple[str | int, ...]
 Finding = tuple[Loc, str]
 
-_WAYS = ("modbus", "mqtt", "serial")
+_WAYS = ("modbus", "mqtt", "osdp", "serial", "meter")
 RESERVED = frozenset({"address", "id"})
 """Names that templates give a meaning of their own."""
 
@@ -157,8 +158,8 @@ def _confirm(profile: Profile, at: Loc, spec: CommandSpec, confirm: Confirm) -> 
         return
     if point.secret:
         yield (*here, "point"), f"{confirm.point} is secret, and an outcome shows what confirmed it"
-    if confirm.settle and profile.link != "modbus":
-        yield (*here, "settle"), "settle is for Modbus: elsewhere the device tells by itself"
+    if confirm.settle and profile.link not in {"modbus", "meter"}:
+        yield (*here, "settle"), "settle is for Modbus and meters: elsewhere the device tells by itself"
     if confirm.within > spec.timeout:
         yield (*here, "within"), f"within {confirm.within:g} s is longer than the command may take ({spec.timeout:g} s)"
     if confirm.arg is not None:
@@ -186,9 +187,12 @@ def _kind(point: Point) -> str:
 
 def _impossible(profile: Profile, point: Point, value: Value) -> str:
     """Why a point never has this value; empty if it may."""
-    if profile.link == "modbus":
+    if profile.link == "modbus" or profile.meter is not None:
         try:
-            shown_as(point, value)
+            if profile.meter is not None:
+                shown_in(profile.meter, point, value)
+            else:
+                shown_as(point, value)
         except ValueError as error:
             return str(error)
         return ""

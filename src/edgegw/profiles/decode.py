@@ -12,8 +12,10 @@ from typing import Protocol
 
 from edgegw.errors import ProfileError
 from edgegw.model import Decoded, Raw
+from edgegw.profiles.decode_meter import MeterDecoder
 from edgegw.profiles.decode_modbus import ModbusDecoder
 from edgegw.profiles.decode_mqtt import MqttProfile
+from edgegw.profiles.decode_osdp import OsdpDecoder
 from edgegw.profiles.decode_serial import SerialDecoder
 from edgegw.profiles.schema import Profile
 
@@ -27,10 +29,12 @@ REASONS = frozenset(
         "device-exception",
         "missing-point",
         "not-finite",
+        "not-ours",
         "out-of-range",
         "too-deep",
         "too-large",
         "too-long",
+        "truncated",
         "unknown-block",
         "unmapped",
         "unsupported-function",
@@ -79,14 +83,18 @@ def compile_profile(profile: Profile, address: str | None) -> Decoder:
         return shared.at(address or "")
     if isinstance(shared, ModbusDecoder):
         return shared.of_a_device()
-    if isinstance(shared, SerialDecoder):
+    if isinstance(shared, OsdpDecoder | SerialDecoder | MeterDecoder):
         return shared
     raise ProfileError("profile", "`compiled` of the profile was used for something else")
 
 
-def _compile(profile: Profile) -> MqttProfile | ModbusDecoder | SerialDecoder:
+def _compile(profile: Profile) -> MqttProfile | ModbusDecoder | OsdpDecoder | SerialDecoder | MeterDecoder:
     if profile.link == "mqtt":
         return MqttProfile(profile)
     if profile.link == "modbus":
         return ModbusDecoder(profile)
+    if profile.link == "meter":
+        return MeterDecoder(profile)
+    if profile.link == "osdp":
+        return OsdpDecoder(profile)
     return SerialDecoder(profile)

@@ -13,6 +13,7 @@ from edgegw.errors import CommandError, ProfileError
 from edgegw.model import Value
 from edgegw.profiles.arguments import checked
 from edgegw.profiles.encode_modbus import function_of, shown_as, words_of
+from edgegw.profiles.encode_osdp import OsdpEncoder, OsdpSend
 from edgegw.profiles.schema import Point, Profile
 from edgegw.profiles.schema_commands import ArgValue, CommandSpec, ModbusCommand, MqttCommand
 from edgegw.profiles.templates import Template
@@ -33,13 +34,13 @@ class Expect(Struct, frozen=True):
     within_s: float
 
 
-class ModbusWrite(Struct, frozen=True):
-    """One write transaction and its read-back.
+class LineWrite(Struct, frozen=True):
+    """One write transaction on a half-duplex line, and its read-back. What the words are, its kinds say.
 
     Attributes:
-        function: 5, 6, 15 or 16.
-        table: ``coil`` or ``holding``; `address` zero-based.
-        words: the raw 16-bit value (FC05 too: FF00, 0000, or a pulse length), or several for 15 (bits) and 16.
+        function: the code that writes.
+        table, address: where to.
+        words: what is written.
         readback: (table, address, count) to read, or None where the write's answer is all the confirmation there is.
         expect: the words the read-back must show, masked by `mask` (same length; None: all bits).
         settle_s: seconds between the write's answer and the first read-back.
@@ -58,6 +59,35 @@ class ModbusWrite(Struct, frozen=True):
     within_s: float = 0.0
     shows: tuple[str, Value] | None = None
 
+    @property
+    def place(self) -> str:
+        """Where it writes, for people."""
+        return f"{self.table} {self.address}"
+
+
+class ModbusWrite(LineWrite, frozen=True):
+    """A Modbus write.
+
+    `function` is 5, 6, 15 or 16; `table` ``coil`` or ``holding``, `address` zero-based; `words` the raw 16-bit value (FC05 too:
+    FF00, 0000, or a pulse length), or several for 15 (bits) and 16.
+    """
+
+
+class MeterWrite(LineWrite, frozen=True):
+    """A write to a meter: `function` is the control code, `table` the protocol, `address` the data identifier as a number,
+    `words` the data bytes; the read-back's words are the bytes of the answer.
+
+    Attributes:
+        frame: the whole request, as shown to people.
+    """
+
+    frame: bytes = b""
+
+    @property
+    def place(self) -> str:
+        """The data identifier."""
+        return f"DI {self.address:04X}"
+
 
 class MqttReply(Struct, frozen=True):
     """How an answer to a published request is known.
@@ -65,6 +95,7 @@ class MqttReply(Struct, frozen=True):
     Attributes:
         topic: exact topic of the answer.
         id_path: dotted path whose value must equal `id` (as text); empty: the first message on the topic answers.
+        device_path: dotted path whose value must equal `device` (as text); empty: whoever sent it.
         ok_path: present and not null: done. error_path: present and not null: the device refused, its text is the detail.
         ok_equals: not None: and the value at `ok_path` must be this, or the device refused.
     """
@@ -75,6 +106,8 @@ class MqttReply(Struct, frozen=True):
     ok_path: str = ""
     error_path: str = ""
     ok_equals: Value = None
+    device_path: str = ""
+    device: str = ""
 
 
 class MqttPublish(Struct, frozen=True):
@@ -94,7 +127,7 @@ class SerialWrite(Struct, frozen=True):
     expect: Expect | None = None
 
 
-Outgoing = ModbusWrite | MqttPublish | SerialWrite
+Outgoing = OsdpSend | ModbusWrite | MeterWrite | MqttPublish | SerialWrite
 
 
 class Encoder:
@@ -175,6 +208,12 @@ def _command(profile: Profile, spec: CommandSpec) -> _Command:
         return _Mqtt(spec, spec.mqtt)
     if spec.serial is not None:
         return _Serial(spec, spec.serial.hex)
+    if spec.meter is not None:
+        from edgegw.profiles.encode_meter import MeterCommandEncoder  # noqa: PLC0415  (it needs this module's types)
+
+        return MeterCommandEncoder(profile, spec, spec.meter)
+    if spec.osdp is not None:
+        return OsdpEncoder(spec, spec.osdp)
     raise ProfileError("profile", "a command without a way to be sent")
 
 
@@ -267,6 +306,8 @@ class _Mqtt:
             ok_path=reply.ok,
             error_path=reply.error,
             ok_equals=reply.equals,
+            device_path=reply.device,
+            device=address if reply.device else "",
         )
         return MqttPublish(topic, payload, self._mqtt.qos, answer, _confirmed(self.spec, args))
 

@@ -1,4 +1,4 @@
-"""Which blocks of registers or bits to ask a Modbus device for, and how often.
+"""Which blocks of registers or bits to ask a Modbus device for, which identifiers to ask a meter for, and how often.
 
 Owns: joining neighbouring points into blocks within a profile's limits.
 Must not know: units, lines, when a block is asked for.
@@ -9,8 +9,11 @@ limit (unless a single point is); no block bridges more than `max_gap` unread pl
 
 from msgspec import Struct
 
+from edgegw.codec.meter_line import FIRST_DATA, NEXT_DATA
 from edgegw.codec.registers import SIZES
+from edgegw.profiles.decode_meter import value_bytes
 from edgegw.profiles.schema import Point, Profile
+from edgegw.profiles.schema_meter import MeterSection
 
 TABLES = ("coil", "discrete", "holding", "input")
 BIT_TABLES = frozenset({"coil", "discrete"})
@@ -37,7 +40,10 @@ def width(point: Point) -> int:
 
 
 def poll_plan(profile: Profile) -> tuple[Block, ...]:
-    """All blocks of a profile: groups in the profile's order, then by table and address. Empty for other links' profiles."""
+    """All blocks of a profile: groups in the profile's order, then by table and address; of a meter its identifiers. Empty for
+    other links' profiles."""
+    if profile.meter is not None:
+        return _identifiers(profile, profile.meter)
     spans: dict[tuple[str, str], set[tuple[int, int]]] = {}
     for point in profile.points.values():
         if point.modbus is not None:
@@ -48,6 +54,22 @@ def poll_plan(profile: Profile) -> tuple[Block, ...]:
         for group, period in profile.modbus.poll.items()
         for table in TABLES
         for start, end in _join(spans.get((group, table), set()), *_limits(profile, table))
+    )
+
+
+def _identifiers(profile: Profile, section: MeterSection) -> tuple[Block, ...]:
+    """One block for each group and identifier: the protocol as table, the identifier as address, the most bytes as count."""
+    sizes: dict[tuple[str, str], int] = {}
+    for point in profile.points.values():
+        if (read := point.meter) is not None:
+            key = (read.group, read.di)
+            sizes[key] = max(sizes.get(key, 0), value_bytes(section, read))
+    least = FIRST_DATA + (section.following - 1) * NEXT_DATA + 1 if section.following else 0
+    return tuple(
+        Block(group, section.protocol, int(di, 16), max(size, least), period)
+        for group, period in section.poll.items()
+        for (of, di), size in sizes.items()
+        if of == group
     )
 
 

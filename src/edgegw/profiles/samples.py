@@ -7,12 +7,16 @@ Must not know: files and positions.
 from collections.abc import Iterator, Mapping
 
 from edgegw.codec.framing import make_framer
+from edgegw.codec import osdp
 from edgegw.codec.modbus import parse_pair, write_request
 from edgegw.errors import CommandError, DecodeError
-from edgegw.model import Decoded, Frame, MqttPayload, Quality, Raw, Value
+from edgegw.model import Decoded, Frame, MqttPayload, Quality, Raw, ReaderReply, Value
 from edgegw.profiles.decode import Decoder, compile_profile
+from edgegw.profiles.decode_meter import answer_of
 from edgegw.profiles.decode_modbus import ModbusDecoder
-from edgegw.profiles.encode import Encoder, ModbusWrite, MqttPublish, Outgoing, SerialWrite, compile_commands
+from edgegw.profiles.encode import Encoder, MeterWrite, ModbusWrite, MqttPublish, Outgoing, SerialWrite, compile_commands
+from edgegw.profiles.encode_osdp import OsdpSend
+from edgegw.profiles.owntime import own_time
 from edgegw.profiles.schema import Profile, Sample
 from edgegw.profiles.schema_commands import CommandSample
 
@@ -63,6 +67,10 @@ def shown(outgoing: Outgoing, unit: int) -> dict[str, str]:
     match outgoing:
         case ModbusWrite():
             return {"hex": write_request(unit, outgoing.function, outgoing.address, outgoing.words).hex().upper()}
+        case MeterWrite():
+            return {"hex": outgoing.frame.hex().upper()}
+        case OsdpSend():
+            return {"hex": osdp.shown(unit, outgoing.parts).hex().upper()}
         case MqttPublish():
             return {"topic": outgoing.topic, "payload": outgoing.payload.decode()}
         case SerialWrite():
@@ -90,12 +98,17 @@ def raw_of(profile: Profile, decoder: Decoder, sample: Sample) -> Raw:
     if sample.payload is not None:
         template = sample.topic or (*decoder.topics(), *decoder.live_topics())[0]
         topic = template.replace("{address}", sample.address or SAMPLE_ADDRESS)
-        return MqttPayload(topic, sample.payload.encode(errors="surrogatepass"), sample.retained)
+        received_ns = None if sample.received is None else own_time(sample.received, "iso")
+        return MqttPayload(topic, sample.payload.encode(errors="surrogatepass"), sample.retained, received_ns)
     return wire(profile, sample.hex or b"", sample.request or b"")
 
 
 def wire(profile: Profile, data: bytes, request: bytes) -> Raw:
-    """What a Modbus or serial link makes of bytes on the wire. Raises DecodeError where they are no frame."""
+    """What a Modbus, meter or serial link makes of bytes on the wire. Raises DecodeError where they are no frame."""
+    if profile.meter is not None:
+        return answer_of(profile.meter, data)
+    if profile.link == "osdp":
+        return ReaderReply(osdp.plain_reply(data), online=True)
     if profile.serial is None:
         return parse_pair(request, data)
     frames = make_framer(profile.serial.framing).feed(data, 0)
@@ -122,6 +135,9 @@ def _differences(sample: Sample, decoded: Decoded) -> Iterator[str]:
     for reading in decoded.readings:
         if (reading.quality is Quality.STALE) != stale:
             yield f"{reading.point}: wanted {'stale' if stale else 'fresh'}, got {reading.quality}"
+    times = {reading.point: reading.time for reading in decoded.readings if reading.time}
+    if sample.times is not None and sample.times != times:
+        yield f"times: wanted {sample.times}, got {times}"
     if sample.online != decoded.online:
         yield f"online: wanted {sample.online}, got {decoded.online}"
 

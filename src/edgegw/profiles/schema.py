@@ -12,10 +12,14 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from edgegw.errors import DecodeError
 from edgegw.profiles.fields import Duration, HexBytes, Slug, Strict, Text
+from edgegw.profiles.owntime import own_time
 from edgegw.profiles.schema_commands import CommandSample, CommandSpec
+from edgegw.profiles.schema_meter import MeterRead, MeterSection
 from edgegw.profiles.schema_modbus import ModbusRead, ModbusSection
 from edgegw.profiles.schema_mqtt import MqttRead, MqttSection
+from edgegw.profiles.schema_osdp import OsdpRead, OsdpSection
 
 PointType = Literal[
     "bool", "int", "float", "str", "uint16", "int16", "uint32", "int32", "uint64", "int64", "float32", "float64",
@@ -169,6 +173,8 @@ class Point(Strict):
     mqtt: MqttRead | None = None
     modbus: ModbusRead | None = None
     serial: SerialRead | None = None
+    osdp: OsdpRead | None = None
+    meter: MeterRead | None = None
     report: Report | None = None
 
 
@@ -250,7 +256,7 @@ class SerialSection(Strict):
 
 
 class Sample(Strict):
-    """A real message and what must come of it. Exactly one of `payload` (MQTT) and `hex` (serial frame, Modbus answer).
+    """A real message and what must come of it. Exactly one of `payload` (MQTT) and `hex` (serial frame, Modbus or meter answer).
 
     Attributes:
         source: where the bytes are from: captured, constructed, which document.
@@ -260,6 +266,8 @@ class Sample(Strict):
         given: for Modbus: values that points which scale others had before (`ModbusRead.scale_from`, `decimals_from`).
         readings: point → value; the decoded message must give exactly these.
         online: the availability the message must tell.
+        received: when the message came, ISO 8601 with a zone; for values with a time of their own. Not given: nobody knows.
+        times: the time of their own that points must have; exactly these.
         stale: whether the readings must be stale though the message is not retained.
         error: the reason the message must be refused with, instead of readings.
     """
@@ -269,20 +277,27 @@ class Sample(Strict):
     topic: str | None = None
     address: str | None = None
     retained: bool = False
+    received: str | None = None
     hex: HexBytes | None = None
     request: HexBytes | None = None
     given: dict[Slug, int | float] = Field(default={})
     readings: dict[Slug, Scalar] | None = None
     online: bool | None = None
+    times: dict[Slug, str] | None = None
     stale: bool = False
     error: str | None = None
 
     @model_validator(mode="after")
     def _shape(self) -> "Sample":
         if (self.payload is None) == (self.hex is None):
-            raise ValueError("a sample has either payload (MQTT) or hex (Modbus, serial)")
+            raise ValueError("a sample has either payload (MQTT) or hex (Modbus, serial, meter)")
         if self.readings is None and self.online is None and self.error is None:
             raise ValueError("a sample says what must come of it: readings, online or error")
+        if self.received is not None:
+            try:
+                own_time(self.received, "iso")
+            except DecodeError as error:
+                raise ValueError(f"received is {error.detail}") from error
         return self
 
 
@@ -294,7 +309,7 @@ class Profile(Strict):
             lists are replaced, null removes. Everything may be left out that the other one says, samples excepted.
         link: which kind of link its devices are on.
         source: the document or captures the facts are from.
-        offline_after: a device silent for this long is offline (Modbus: counted from the last answered poll).
+        offline_after: a device silent for this long is offline (Modbus, meters: counted from the last answered poll).
         commands: what it can be told to do, by name. command_samples: what must be sent for them.
     """
 
@@ -303,11 +318,13 @@ class Profile(Strict):
     model: str
     description: str = ""
     source: str
-    link: Literal["mqtt", "modbus", "serial"]
+    link: Literal["mqtt", "modbus", "serial", "osdp", "meter"]
     offline_after: Duration | None = None
     mqtt: MqttSection = MqttSection()
     modbus: ModbusSection = ModbusSection()
     serial: SerialSection | None = None
+    osdp: OsdpSection = OsdpSection()
+    meter: MeterSection | None = None
     report: Report = Report()
     points: Annotated[dict[Slug, Point], Field(min_length=1)]
     alarms: dict[Slug, AlarmRule] = Field(default={})

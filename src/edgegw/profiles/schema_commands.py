@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from edgegw.profiles.fields import Duration, HexBytes, Slug, Strict
+from edgegw.profiles.schema_meter import MeterCommand
+from edgegw.profiles.schema_osdp import OsdpCommand
 
 Scalar = bool | int | float | str | None
 ArgValue = bool | int | float | str
@@ -79,6 +81,7 @@ class MqttReplyRead(Strict):
     Attributes:
         topic: template with ``{address}``.
         id: path that repeats the request's ``{id}``; empty: the next message on the topic is the answer.
+        device: path that repeats the device's address, where the answer names its sender: another device's is none.
         ok: path that is there (and not null) when it worked; empty: every answer without `error` is good.
         equals: what the value at `ok` must be; any other is a refusal.
         error: path of the device's complaint: with `ok`, what is told of a refusal; without it, being there is one.
@@ -86,6 +89,7 @@ class MqttReplyRead(Strict):
 
     topic: str
     id: str = ""
+    device: str = ""
     ok: str = ""
     equals: Scalar = None
     error: str = ""
@@ -125,9 +129,9 @@ class Confirm(Strict):
 
     Attributes:
         equals: the value; `arg`: or the argument that names it.
-        within: time after sending. On Modbus the point's registers are read back at once and again until then; elsewhere the
-            device tells by itself.
-        settle: Modbus: pause between the write's answer and the first read-back.
+        within: time after sending. On Modbus and meters the point is read back at once and again until then; elsewhere the device
+            tells by itself.
+        settle: Modbus, meters: pause between the write's answer and the first read-back.
     """
 
     point: Slug
@@ -149,8 +153,8 @@ class CommandSpec(Strict):
     Attributes:
         description: what it does, for people.
         args: its arguments.
-        modbus, mqtt, serial: what is sent; exactly the profile's link.
-        confirm: by what its effect is known; without one, a Modbus write's answer or an MQTT reply is the confirmation.
+        modbus, mqtt, osdp, serial, meter: what is sent; exactly the profile's link.
+        confirm: by what its effect is known; without one, a Modbus or meter write's answer or an MQTT reply is the confirmation.
         moves: the point that it changes, where `confirm` does not name it; two commands that move the same point act on the same
             bolt, valve or relay.
         timed: the effect ends by itself in the device (a pulse); required of a door's `unlock`.
@@ -162,6 +166,8 @@ class CommandSpec(Strict):
     modbus: ModbusCommand | None = None
     mqtt: MqttCommand | None = None
     serial: SerialCommand | None = None
+    osdp: OsdpCommand | None = None
+    meter: MeterCommand | None = None
     confirm: Confirm | None = None
     moves: Slug | None = None
     timed: bool = False
@@ -169,8 +175,8 @@ class CommandSpec(Strict):
 
     @model_validator(mode="after")
     def _one_way(self) -> "CommandSpec":
-        if sum(way is not None for way in (self.modbus, self.mqtt, self.serial)) != 1:
-            raise ValueError("a command is sent one way: exactly one of modbus, mqtt, serial")
+        if sum(way is not None for way in (self.modbus, self.mqtt, self.osdp, self.serial, self.meter)) != 1:
+            raise ValueError("a command is sent one way: exactly one of modbus, mqtt, osdp, serial, meter")
         return self
 
     @property
@@ -185,7 +191,8 @@ class CommandSample(Strict):
     Attributes:
         source: where the bytes are from: captured, constructed, which document.
         args: as given.
-        hex: Modbus: the request frame in RTU form, CRC included; serial: the bytes.
+        hex: Modbus: the request frame in RTU form, CRC included; serial: the bytes; meter: the frame to `address`, its serial
+            number 1.
         topic, payload: MQTT, exact, ``{id}`` being 1; the topic may name ``{address}``.
         address: what ``{address}`` is; ``sample`` if not given.
         error: the reason the command must be refused with, instead of bytes.
