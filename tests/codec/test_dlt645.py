@@ -271,3 +271,44 @@ def test_signs_dates_and_status_words():
 def test_what_is_no_format_is_refused(form):
     with pytest.raises(ValueError, match=r"format|digits"):
         bcd.parse_format(form)
+
+
+@pytest.mark.parametrize(
+    ("number", "form"),
+    [
+        (100, "XX"),
+        (1000, "XX"),
+        (Decimal("0.001"), "XX.XX"),
+        (80, "-XX"),
+        (-1, "XX"),
+        (Decimal("Infinity"), "XX"),
+        (Decimal("NaN"), "XX.XX"),
+        ("12", "XX"),
+        ("12a4", "NNNN"),
+        ("123", "NNNN"),
+        (None, "HHHH"),
+        (65536, "HHHH"),
+        (-1, "HHHH"),
+    ],
+)
+def test_what_a_format_cannot_hold_is_not_written(number, form):
+    with pytest.raises(ValueError, match=r"written|digits|bits"):
+        bcd.encode(number, form)
+
+
+@given(st.integers(0, 2**32 - 1), st.text("0123456789", min_size=8, max_size=8))
+def test_bits_and_texts_round_trip(word, digits):
+    assert value(bcd.encode(word, "HHHHHHHH"), "HHHHHHHH") == word
+    assert value(bcd.encode(digits, "YYMMDDhh"), "YYMMDDhh") == digits
+    assert bcd.encode(None, "XXX.X") == b"\xff\xff"
+
+
+@given(st.binary(max_size=6), st.sampled_from(["XX.XX", "-XX.XX", "NNNN", "HHHH", "XXXXXX"]))
+def test_any_value_bytes_are_understood_or_refused(data, form):
+    try:
+        value(data, form)
+    except DecodeError as error:
+        reason = error.reason
+    else:
+        reason = "bad-value"
+    assert reason in {"bad-value", "truncated", "bad-frame"}

@@ -68,8 +68,8 @@ def digits(data: bytes) -> str:
 
 def pack(text: str) -> bytes:
     """The bytes of digits, low byte first. Raises ValueError for an odd number of characters, or others than digits."""
-    if not (text.isascii() and text.isdecimal()):
-        raise ValueError(f"{text!r} is not digits")
+    if not (text.isascii() and text.isdecimal()) or len(text) % 2:
+        raise ValueError(f"{text!r} is not an even number of digits")
     return bytes.fromhex(text)[::-1]
 
 
@@ -114,7 +114,9 @@ def encode(number: Value | None, form: str) -> bytes:
         if len(data) != how.size:
             raise ValueError(f"{number} has not the digits of {form}")
         return data
-    exact = Decimal(number or 0).scaleb(how.decimals)
+    if number is None or isinstance(number, str) or not Decimal(number).is_finite():
+        raise ValueError(f"{number} is no number: it cannot be written as {form}")
+    exact = Decimal(number).scaleb(how.decimals)
     whole = int(exact)
     if whole != exact or (whole < 0 and not how.signed):
         raise ValueError(f"{number} cannot be written as {form}")
@@ -122,9 +124,10 @@ def encode(number: Value | None, form: str) -> bytes:
         if whole >> 8 * how.size:
             raise ValueError(f"{number} has more bits than {form}")
         return whole.to_bytes(how.size, "little")
-    data = bytearray(pack(f"{abs(whole):0{2 * how.size}d}"))
-    if len(data) != how.size or (how.signed and data[-1] & _SIGN):
+    digits_needed = f"{abs(whole):0{2 * how.size}d}"
+    if len(digits_needed) > 2 * how.size:
         raise ValueError(f"{number} has more digits than {form}")
-    if whole < 0:
-        data[-1] |= _SIGN
-    return bytes(data)
+    data = pack(digits_needed)
+    if how.signed and data[-1] & _SIGN:
+        raise ValueError(f"{number} has more digits than {form}: the highest bit is the sign")
+    return data[:-1] + bytes((data[-1] | _SIGN,)) if whole < 0 else data

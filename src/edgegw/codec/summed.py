@@ -35,7 +35,7 @@ class Shape(NamedTuple):
         return self.length + 3
 
 
-def checksum(data: bytes) -> int:
+def checksum(data: bytes | bytearray) -> int:
     """The sum of all bytes, modulo 256."""
     return sum(data) & 0xFF
 
