@@ -1,4 +1,4 @@
-"""`edgegw profile`: list, show, test and try device profiles, their messages and their commands.
+"""`edgegw profile`: show, test and try device profiles, their messages and commands; list, new and import stand beside.
 
 Owns: these commands' arguments and what they print.
 Must not know: how a profile is read or decodes; the site file.
@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edgegw.cli.profile_import import import_
+from edgegw.cli.profile_list import list_profiles
+from edgegw.cli.profile_new import new
 from edgegw.errors import DecodeError, ProfileError
 
 if TYPE_CHECKING:
     from edgegw.model import Decoded, Raw, Value
     from edgegw.profiles.encode import Outgoing
     from edgegw.profiles.loader import ProfileLibrary
+    from edgegw.profiles.plan import Block
     from edgegw.profiles.schema import Condition, Point, Profile
     from edgegw.profiles.schema_commands import CommandSpec
 
@@ -23,7 +27,7 @@ FAULT = 1
 """Exit code: it ran, and a sample or message failed."""
 
 
-@click.group()
+@click.group(commands=[list_profiles, new, import_])
 @click.option(
     "--profiles",
     "dirs",
@@ -34,33 +38,10 @@ FAULT = 1
 )
 @click.pass_context
 def profile(ctx: click.Context, dirs: tuple[Path, ...]) -> None:
-    """List, show, test and try device profiles."""
+    """List, show, test, try and make device profiles."""
     from edgegw.profiles.loader import ProfileLibrary
 
     ctx.obj = ProfileLibrary(dirs)
-
-
-@profile.command("list")
-@click.option("--json", "as_json", is_flag=True, help="One JSON array.")
-@click.pass_obj
-def list_profiles(library: "ProfileLibrary", as_json: bool) -> None:
-    """All profiles with their link and what they are."""
-    rows = []
-    for name in library.names():
-        try:
-            found = library.get(name)
-            rows.append(
-                {"name": name, "link": found.link, "points": len(found.points), "description": found.description}
-            )
-        except ProfileError as error:
-            rows.append({"name": name, "error": error.reason, "detail": error.detail})
-    if as_json:
-        print(json.dumps(rows, ensure_ascii=False, indent=2))
-        return
-    width = max((len(str(row["name"])) for row in rows), default=0)
-    for row in rows:
-        what = f"broken ({row['error']}); see `profile test`" if "error" in row else row["description"]
-        print(f"{row['name']:<{width}}  {row.get('link', '-'):<6}  {what}")
 
 
 @profile.command()
@@ -110,7 +91,7 @@ def _effect(spec: "CommandSpec") -> str:
     elif spec.mqtt is not None:
         how = "confirmed by the broker, which passes it on"
     else:
-        how = "confirmed by the answer to the write" if spec.modbus else "not confirmed"
+        how = "confirmed by the answer to the write" if spec.modbus or spec.meter else "not confirmed"
     return f"{how}{', ends by itself' if spec.timed else ''}{f'; {spec.description}' if spec.description else ''}"
 
 
@@ -124,6 +105,9 @@ def _show_section(found: "Profile") -> None:
     for topic in compiled.live_topics():
         print(f"live topic: {topic}")
     for block in poll_plan(found):
+        if found.meter is not None:
+            print(f"poll: every {block.period_s:g} s (group {block.group}) {block.table} {_di(block)}")
+            continue
         last = block.address + block.count - 1
         print(
             f"poll: every {block.period_s:g} s (group {block.group}) "
@@ -133,11 +117,19 @@ def _show_section(found: "Profile") -> None:
         print(f"frames: {found.serial.framing.kind}   protocol: {found.serial.protocol}")
 
 
+def _di(block: "Block") -> str:
+    return f"{block.address:0{8 if block.table == 'dlt645' else 4}X}"
+
+
 def _where(found: "Profile", point: "Point") -> str:
+    if point.meter is not None:
+        return f"{point.meter.di} {point.meter.field or point.meter.format}"
     if point.modbus is not None:
         bit = f" bit {point.modbus.bit}" if point.modbus.bit is not None else ""
         order = f" {point.modbus.order}" if point.modbus.order != "ABCD" else ""
         return f"{point.modbus.table} {point.modbus.address:#06x}{bit}{order}"
+    if point.osdp is not None:
+        return f"field {point.osdp.field}"
     if point.serial is not None:
         return f"field {point.serial.field}"
     if point.mqtt is None:
@@ -317,10 +309,20 @@ def _argument(found: "Profile", command: str, text: str) -> tuple[str, "Value"]:
 def _sent(outgoing: "Outgoing", unit: int) -> dict[str, object]:
     """What is sent, and what confirms it."""
     from edgegw.codec.modbus import read_request
-    from edgegw.profiles.encode import ModbusWrite, MqttPublish
+    from edgegw.profiles.encode import MeterWrite, ModbusWrite, MqttPublish
     from edgegw.profiles.samples import shown
 
     told: dict[str, object] = dict(shown(outgoing, unit))
+    if isinstance(outgoing, MeterWrite):
+        if outgoing.readback is not None and outgoing.shows is not None:
+            point, value = outgoing.shows
+            told["readback"] = {
+                "di": f"{outgoing.readback[1]:04X}",
+                "point": point,
+                "value": value,
+                "within_s": outgoing.within_s,
+            }
+        return told
     if isinstance(outgoing, ModbusWrite):
         if outgoing.readback is not None:
             told["readback"] = {

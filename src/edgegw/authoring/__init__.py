@@ -1,0 +1,1 @@
+"""Making profiles: from recorded traffic, from answers, from other systems' profiles."""
