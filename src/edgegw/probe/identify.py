@@ -12,11 +12,12 @@ from enum import StrEnum
 from msgspec import Struct
 
 from edgegw.access.blot import blotted
+from edgegw.codec import registers
 from edgegw.codec.modbus import EXCEPTIONS
 from edgegw.errors import DecodeError
 from edgegw.model import Decoded, Registers, Value
 from edgegw.probe.found import Fit, judged
-from edgegw.probe.plausible import AGAINST, Weight, weigh
+from edgegw.probe.plausible import AGAINST, HUGE, TINY, Weight, weigh
 from edgegw.profiles.decode import Decoder, compile_profile
 from edgegw.profiles.plan import BIT_TABLES, poll_plan, width
 from edgegw.profiles.schema import Profile
@@ -148,7 +149,8 @@ def _values(answers: Answers, profile: Profile, readings: dict[str, Value]) -> I
             if reading.point not in names:
                 continue  # lies within this one's registers, and has a span of its own
             readings[reading.point] = shown.value
-            yield _weight(profile, reading.point, reading.value, secret, ask)
+            found = _weight(profile, reading.point, reading.value, secret, ask)
+            yield _raw_weight(profile, reading.point, words) or found
 
 
 def _weight(profile: Profile, name: str, value: Value, secret: frozenset[str], ask: Ask) -> Weight:
@@ -156,6 +158,17 @@ def _weight(profile: Profile, name: str, value: Value, secret: frozenset[str], a
     if name in secret:
         return Weight(found.bits, f"{name} can be read" if found.why else "", found.impossible)
     return Weight(0.0, "", found.impossible) if ask.table in BIT_TABLES else found
+
+
+def _raw_weight(profile: Profile, name: str, words: tuple[int, ...]) -> Weight | None:
+    """Against a float that only rounding makes a zero: another device's registers look so, a meter's do not."""
+    point = profile.points[name]
+    if point.modbus is None or not point.type.startswith("float"):
+        return None
+    value = registers.decode(words, point.type, point.modbus.order)
+    if value == 0 or TINY <= abs(value) <= HUGE:
+        return None
+    return Weight(AGAINST, f"{name} {value:g} is no plausible number", impossible=True)
 
 
 def _decoded(decoder: Decoder, ask: Ask, words: tuple[int, ...]) -> tuple[Decoded | None, str]:

@@ -6,9 +6,12 @@ Must not know: what answers mean (identify), in which order units and blocks com
 What was found so far stays in `found` whenever the scan is cancelled: a unit is identified as soon as it is heard.
 """
 
+import gc
+import termios
 from collections.abc import Callable, Mapping, Sequence
 
 from edgegw.clock import Clock
+from edgegw.codec.modbus import READ_FUNCTIONS
 from edgegw.config.lines import ModbusConfig
 from edgegw.config.schema import ModbusRtuLink, ModbusTcpLink
 from edgegw.errors import LinkError
@@ -30,6 +33,9 @@ TRIES = 3
 STRANGE_UNITS = (247, 246, 201)
 """Who answers to all of these on Modbus TCP has no units behind it."""
 
+CANNOT_SET = frozenset({"settings", "open-failed"})
+"""`LinkError.reason` where a port that is there and free refuses a baud or a parity."""
+
 LOST_MOST = 5
 """Lost connections in a row after which a TCP device is left alone."""
 
@@ -39,7 +45,7 @@ class ModbusProbe:
 
     Args:
         settings: those of the serial line to be tried, in order; one None where there is nothing to set.
-        timeout_s: wait for the answer to begin, beyond the wire's own time.
+        timeout_s: wait for a unit's first answer to begin, beyond the wire's own time; read_timeout_s: for those after it.
         every: go on to the next setting though units were found.
 
     Attributes:
@@ -55,6 +61,7 @@ class ModbusProbe:
         units: Sequence[int],
         timeout_s: float,
         every: bool,
+        read_timeout_s: float = READ_TIMEOUT_S,
         clock: Clock,
         tell: Tell,
     ) -> None:
@@ -65,12 +72,14 @@ class ModbusProbe:
         self._settings = settings
         self._units = tuple(units)
         self._timeout_s = timeout_s
+        self._read_timeout_s = read_timeout_s
         self._every = every
         self._clock = clock
         self._tell = tell
         self._reads = reads(profiles)
         self._tcp = isinstance(config, ModbusTcpLink)
         self._lost = 0
+        self._cannot: set[Setting] = set()
 
     async def run(self) -> None:
         """Scan. Raises LinkError when the line cannot be opened, or is lost for good; `found` then holds what came before."""
@@ -88,13 +97,17 @@ class ModbusProbe:
         before = len(self.found)
         garbled: list[int] = []
         try:
-            await transport.open()
+            await self._open(transport)
             units = await self._narrowed(transport)
             silent = await self._pass(transport, setting, units, life, garbled)
             if len(self.found) > before and life == LIFE:
                 await self._pass(transport, setting, silent, SECOND_LIFE, garbled)
+        except LinkError as error:
+            self._refused(setting, error)
         finally:
             await transport.close()
+            if setting in self._cannot:
+                gc.collect()  # what failed while it was being set up holds the port, and its lock, until then
             self._note(setting, garbled, transport.late_replies)
         return len(self.found) - before
 
@@ -136,19 +149,19 @@ class ModbusProbe:
     async def _identify(
         self, transport: PymodbusTransport, setting: Setting | None, unit: int, answers: dict[Ask, Answer]
     ) -> None:
-        silent = 0
+        left = dict.fromkeys(READ_FUNCTIONS, SILENT_MOST)
         for number, ask in enumerate(self._reads):
             if answer_to(answers, ask) is not None:
                 continue
+            if left[ask.table] <= 0:
+                answers[ask] = Reply.SILENT
+                continue
             self._tell(f"unit {unit} is there: what is it?", number, len(self._reads))
-            answer = await self._ask(transport, unit, ask, max(self._timeout_s, READ_TIMEOUT_S))
-            answers[ask] = answer
-            silent = silent + 1 if isinstance(answer, Reply) else 0
+            answers[ask] = answer = await self._ask(transport, unit, ask, self._read_timeout_s)
             if isinstance(answer, Reply):
+                left[ask.table] -= 1
                 # An answer that comes late must not be taken for the next block's.
                 await transport.recover(1, ambiguous=True)
-            if silent >= SILENT_MOST:
-                break
         where = "" if setting is None else str(setting)
         self.found.append(Found("modbus", unit, where, rank(answers, self._profiles)))
 
@@ -179,6 +192,24 @@ class ModbusProbe:
         if answer.reason == EXCEPTION:
             return answer.code
         return Reply.GARBLED if answer.reason == BAD_FRAME else Reply.SILENT
+
+    async def _open(self, transport: PymodbusTransport) -> None:
+        """Open it, and let a port that has no such setting be one that cannot be opened with it."""
+        try:
+            await transport.open()
+        except termios.error as error:
+            raise LinkError("settings", str(error.args[-1])) from error
+
+    def _refused(self, setting: Setting | None, error: LinkError) -> None:
+        """A port may not do one setting; one that does none cannot be opened. Raises what is no such matter."""
+        if setting is None or error.reason not in CANNOT_SET:
+            raise error
+        self._cannot.add(setting)
+        if self._cannot >= {*self._settings}:
+            raise error
+        note = f"the port cannot be set to {setting}"
+        if note not in self.notes:
+            self.notes.append(note)
 
     def _set(self, setting: Setting | None) -> ModbusConfig:
         if setting is None or isinstance(self._config, ModbusTcpLink):

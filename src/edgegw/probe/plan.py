@@ -40,8 +40,8 @@ SECOND_LIFE = Ask("input", 0, 1)
 MOST_READS = 250
 """Reads of one unit's identification; at 9600 baud they take about ten seconds."""
 
-SILENT_MOST = 6
-"""Unanswered reads in a row after which a unit is not asked further."""
+SILENT_MOST = 2
+"""Unanswered reads of one table after which a unit is not asked for that table any more: it does not know the function."""
 
 MOST_SETTINGS = 32
 
@@ -103,7 +103,7 @@ def units(text: str | None, *, tcp: bool = False) -> tuple[int, ...]:
 
 
 def reads(profiles: Mapping[str, Profile]) -> tuple[Ask, ...]:
-    """The controls, then all blocks that any Modbus profile polls, each once; the one most profiles poll first, then longer before
+    """The controls, then all blocks that any Modbus profile polls, each once; those of most profiles first, then longer before
     shorter, so that what lies in an answered one need not be asked. At most `MOST_READS`."""
     wanted: dict[Ask, int] = {}
     for profile in profiles.values():

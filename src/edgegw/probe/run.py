@@ -138,7 +138,15 @@ async def _line(
         return
     timeout_s = options.timeout_s or (plan.RTU_TIMEOUT_S if isinstance(link, ModbusRtuLink) else plan.TCP_TIMEOUT_S)
     made = ModbusProbe(
-        link, profiles, settings=settings, units=units, timeout_s=timeout_s, every=options.every, clock=clock, tell=tell
+        link,
+        profiles,
+        settings=settings,
+        units=units,
+        timeout_s=timeout_s,
+        every=options.every,
+        clock=clock,
+        tell=tell,
+        read_timeout_s=options.timeout_s or plan.READ_TIMEOUT_S,
     )
     try:
         await made.run()
