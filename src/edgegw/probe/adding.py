@@ -65,6 +65,8 @@ def added(text: str, entries: dict[str, Entry]) -> str:
         ConfigError: ``site`` if the text is no YAML mapping, ``devices`` is written in a form that lines cannot be put into, or
             what is read of the result is not what was there and the entries.
     """
+    if not entries:
+        return text
     document = parse(text, "the site file")
     before = document.data
     if document.problems or not isinstance(before, dict):

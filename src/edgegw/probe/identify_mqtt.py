@@ -106,7 +106,8 @@ class Heard(Struct, frozen=True):
 
 
 def identify(messages: Messages, profiles: Mapping[str, Profile]) -> Heard:
-    """The devices behind what was heard."""
+    """The devices behind what was heard. The order of the topics does not matter, that of a topic's messages does."""
+    messages = dict(sorted(messages.items()))
     ours = {name: profile for name, profile in profiles.items() if profile.link == "mqtt"}
     common = _common(ours)
     fits: dict[str, list[Fit]] = {}

@@ -10,10 +10,11 @@ whether the whole file is right is seen when devices are added.
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated
 from urllib.parse import urlsplit
 
 from msgspec import Struct
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from edgegw.config.schema import (
     Gateway,
@@ -42,7 +43,7 @@ class _Part(BaseModel):
 
     gateway: Gateway | None = None
     store: StoreSection = StoreSection()
-    profiles: tuple[str, ...] | None = None
+    profiles: Annotated[tuple[str, ...], Field(strict=False)] = ()
     links: dict[Slug, Link]
 
 
@@ -105,7 +106,7 @@ def read_links(path: Path, env: Mapping[str, str]) -> SiteFile:
         base,
         text,
         part.links,
-        tuple(folder for name in part.profiles or () if (folder := base / name).is_dir()),
+        tuple(folder for name in part.profiles if (folder := base / name).is_dir()),
         Path(state or base) / part.store.path,
         sections[0],
         frozenset(key for section in sections for key in section),
