@@ -74,10 +74,17 @@ def test_routes_join_devices_that_share_a_topic() -> None:
     assert routes([("a", ["x", "y"]), ("b", ["y"])]) == {"x": ("a",), "y": ("a", "b")}
 
 
+def test_when_it_came_is_told_only_by_a_clock_that_is_trusted(sink: FakeSink) -> None:
+    link = MqttLink("b", MqttOptions("h"), routes([("a", ["t"])]), sink=sink, clock=ManualClock(synced=False))
+    link._session = FakeSession()  # type: ignore[assignment]  # stands for a connection
+    link._message(Incoming("t", b"1", 1, 1))
+    assert sink.offered[0][1] == MqttPayload("t", b"1", received_ns=None)
+
+
 def test_a_message_goes_to_its_device_with_the_acknowledgement(link: MqttLink, sink: FakeSink) -> None:
     link._message(Incoming("t/a", b"1", 1, 77, retain=True))
     ((device, raw, ack, token),) = sink.offered
-    assert (device, raw, token) == ("a", MqttPayload("t/a", b"1", True), 77)
+    assert (device, raw, token) == ("a", MqttPayload("t/a", b"1", True, ManualClock().now().wall_ns), 77)
     assert link._session.acked == []  # type: ignore[union-attr]
     assert ack is not None
     ack(token)

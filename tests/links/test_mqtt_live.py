@@ -14,6 +14,7 @@ from edgegw.profiles.encode import Expect, ModbusWrite, MqttPublish, MqttReply
 
 S = 1_000_000_000
 REPLY = MqttReply("edgegw-a/rpc", id_path="id", id="7", ok_path="result", error_path="error.message")
+NAMED = MqttReply("edgegw-a/rpc", "id", "7", "result", device_path="src", device="shelly-a")
 CODE = MqttReply("cmd/reply", id_path="serialNo", id="7", ok_path="code", ok_equals="000000", error_path="message")
 
 
@@ -71,9 +72,9 @@ def said(live, topic, payload):
     return lambda: live._message(Incoming(topic, payload, 0, 0))
 
 
-async def test_a_live_message_goes_to_its_devices_without_acknowledgement(live, sink):
+async def test_a_live_message_goes_to_its_devices_without_acknowledgement(live, sink, clock):
     live._message(Incoming("ask", b"1", 1, 5))
-    assert sink.of("a") == sink.of("b") == [MqttPayload("ask", b"1")]
+    assert sink.of("a") == sink.of("b") == [MqttPayload("ask", b"1", received_ns=clock.now().wall_ns)]
 
 
 async def test_a_retained_one_never_does(live, sink):
@@ -120,6 +121,17 @@ async def test_somebody_else_s_answer_is_nobody_s(live, payload):
     outcome = await carried(
         live, publish(REPLY), said(live, REPLY.topic, payload), said(live, REPLY.topic, b'{"id":7,"result":1}')
     )
+    assert outcome.status == "done"
+    assert live.unexpected == 1
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [b'{"id":7,"src":"shelly-b","result":{}}', b'{"id":7,"result":{}}', b'{"id":6,"src":"shelly-a","result":{}}'],
+)
+async def test_an_answer_is_its_device_s_by_name_and_number(live, payload):
+    right = b'{"id":7,"src":"shelly-a","dst":"edgegw-a","result":{"was_on":false}}'
+    outcome = await carried(live, publish(NAMED), said(live, NAMED.topic, payload), said(live, NAMED.topic, right))
     assert outcome.status == "done"
     assert live.unexpected == 1
 

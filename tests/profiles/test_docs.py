@@ -20,7 +20,7 @@ from edgegw.profiles.schema_commands import (
     SerialCommand,
 )
 from edgegw.profiles.schema_modbus import ModbusRead, ModbusSection
-from edgegw.profiles.schema_mqtt import MqttAck, MqttAvailability, MqttRead, MqttSection, MqttStale
+from edgegw.profiles.schema_mqtt import MqttAck, MqttAvailability, MqttRead, MqttSection, MqttStale, MqttTime
 
 PAGE = (Path(__file__).parents[2] / "docs" / "profiles.md").read_text()
 EXAMPLES = [
@@ -46,6 +46,7 @@ MODELS = (
     CommandSample,
     MqttAck,
     MqttStale,
+    MqttTime,
 )
 
 

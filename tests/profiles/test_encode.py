@@ -225,7 +225,7 @@ def test_a_request_and_how_its_answer_is_known():
         "plug1/rpc",
         b'{"id":42,"src":"edgegw-plug1","method":"Switch.Set","params":{"id":0,"on":true}}',
         0,
-        MqttReply("edgegw-plug1/rpc", "id", "42", "result", "error.message"),
+        MqttReply("edgegw-plug1/rpc", "id", "42", "result", "error.message", device_path="src", device="plug1"),
     )
     assert compile_commands(SHELLY, "plug1", None).reply_topics() == ("edgegw-plug1/rpc",)
 

@@ -24,7 +24,7 @@ def _blot(reading: Reading) -> Reading:
         shown = masked(str(reading.value))
     except DecodeError:  # longer than any credential
         shown = "…"
-    return Reading(reading.point, shown, reading.unit, reading.quality)
+    return Reading(reading.point, shown, reading.unit, reading.quality, reading.time)
 
 
 def withheld(raw: bytes) -> bytes:

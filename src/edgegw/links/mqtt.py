@@ -147,7 +147,7 @@ class MqttLink:
             self._unrouted(session, message, OLD if devices is None else STRANGER)
             return
         at = self._clock.now()
-        raw = MqttPayload(message.topic, message.payload, message.retain)
+        raw = MqttPayload(message.topic, message.payload, message.retain, at.wall_ns if at.synced else None)
         if len(devices) > 1:
             for device in devices[:-1]:
                 self._sink.offer(device, raw, at)

@@ -174,7 +174,7 @@ class MqttLive:
             self._drop("full", message.topic)
             return
         at = self._clock.now()
-        raw = MqttPayload(message.topic, message.payload)
+        raw = MqttPayload(message.topic, message.payload, received_ns=at.wall_ns if at.synced else None)
         for device in devices:
             self._sink.offer(device, raw, at)
 
@@ -267,7 +267,7 @@ class MqttLive:
             parsed = None
         for waiting in self._waiting.get(message.topic, ()):
             reply = waiting.reply
-            if not waiting.outcome.done() and (not reply.id_path or _at(parsed, reply.id_path) == reply.id):
+            if not waiting.outcome.done() and _is_answer(reply, parsed):
                 waiting.outcome.set_result(_judge(reply, parsed))
                 return
         self.unexpected += 1
@@ -278,6 +278,13 @@ class MqttLive:
         for future in [*self._pubacks.values(), *(one.outcome for some in self._waiting.values() for one in some)]:
             if not future.done():
                 future.set_result(gone)
+
+
+def _is_answer(reply: MqttReply, parsed: Any) -> bool:  # noqa: ANN401 - JSON of any shape
+    """Whether a message on the topic is the answer to this request, from the device that was asked."""
+    return (not reply.id_path or _at(parsed, reply.id_path) == reply.id) and (
+        not reply.device_path or _at(parsed, reply.device_path) == reply.device
+    )
 
 
 def _at(parsed: Any, path: str) -> str | None:  # noqa: ANN401 - JSON of any shape

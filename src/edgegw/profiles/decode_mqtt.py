@@ -1,7 +1,7 @@
 """MQTT messages to readings.
 
-Owns: topics, JSON within limits, paths into it, plain-text payloads, availability, whose message one on a shared topic is, the
-staleness of retained and late messages.
+Owns: topics, JSON within limits, plain-text payloads, availability, whose message one on a shared topic is, the staleness of
+retained and late messages.
 Must not know: sessions, subscriptions, acknowledgement.
 
 This is the hot path: what can be decided once per profile is decided in `MqttProfile`; a device holds only its topics' strings.
@@ -14,9 +14,12 @@ import msgspec
 
 from edgegw.errors import DecodeError, ProfileError
 from edgegw.model import Decoded, MqttPayload, Quality, Raw, Reading
-from edgegw.profiles.convert import Convert, as_text, converter
+from edgegw.profiles.convert import as_text, converter
+from edgegw.profiles.mqtt_fields import Field, Path, Says, path_of, walk
 from edgegw.profiles.schema import Profile, Scalar
 from edgegw.profiles.schema_mqtt import MqttAvailability, MqttSection
+
+__all__ = ["MAX_PAYLOAD", "Decode", "MqttDecoder", "MqttProfile", "parse_json", "walk"]
 
 MAX_PAYLOAD = MqttSection().max_payload
 """Bytes of a payload that is looked at where the profile does not say: real ones are some hundred; larger ones come from cameras
@@ -26,38 +29,8 @@ _parse: Callable[[bytes], Any] = msgspec.json.Decoder().decode
 
 _NOTHING = Decoded()
 
-Path = tuple[str, ...]
-Decode = Callable[[bytes, Quality], Decoded]
-
-
-class _Says:
-    """That a value of the message spells so."""
-
-    __slots__ = ("path", "text")
-
-    def __init__(self, path: str, equals: Scalar) -> None:
-        self.path = tuple(path.split("."))
-        self.text = as_text(equals)
-
-    def holds(self, parsed: Any) -> bool:  # noqa: ANN401 - JSON of any shape
-        """Whether it does."""
-        return as_text(walk(parsed, self.path)) == self.text
-
-
-class _Field:
-    """One point on one topic."""
-
-    __slots__ = ("convert", "name", "path", "required", "unit", "when")
-
-    def __init__(
-        self, name: str, path: str, convert: Convert, unit: str | None, *, required: bool, when: _Says | None = None
-    ) -> None:
-        self.name = name
-        self.path = tuple(path.split("."))
-        self.convert = convert
-        self.unit = unit
-        self.required = required
-        self.when = when
+Decode = Callable[[bytes, Quality, int | None], Decoded]
+"""From a payload, the quality of what is in it by the way it came, and when (`MqttPayload.received_ns`)."""
 
 
 class MqttProfile:
@@ -69,24 +42,23 @@ class MqttProfile:
             read = point.mqtt
             if read is None:
                 raise ProfileError("profile", f"point {name} has no mqtt section")
-            if not read.path and point.type == "bool" and point.map is None:
+            if not (read.path or read.each) and point.type == "bool" and point.map is None:
                 point = point.model_copy(update={"map": _WORDS})  # noqa: PLW2901 - the same point, spelled for text
             handler = handlers.setdefault(read.topic or profile.mqtt.topic, _Handler())
-            when = None if read.when is None else _Says(read.when.path, read.when.equals)
-            field = _Field(name, read.path, converter(name, point), point.unit, required=not point.optional, when=when)
-            (handler.fields if read.path else handler.texts).append(field)
+            field = Field(name, read, converter(name, point), point.unit, required=not point.optional)
+            (handler.fields if read.path or read.each else handler.texts).append(field)
         if profile.mqtt.availability is not None:
             template = profile.mqtt.availability.topic
             handlers.setdefault(template, _Handler()).availability = _Availability(profile.mqtt.availability)
         for stale in profile.mqtt.stale_when:
             for template, handler in handlers.items():
                 if stale.topic in {None, template}:
-                    handler.stale.append(None if stale.path is None else _Says(stale.path, stale.equals))
+                    handler.stale.append(None if stale.path is None else Says(stale.path, stale.equals))
         match = profile.mqtt.match
         if match is not None:
             for template, handler in handlers.items():
                 if "{address}" not in template:
-                    handler.match = tuple(match.path.split("."))
+                    handler.match = path_of(match.path)
         self._handlers = handlers
         self._plain = {template: handler.compiled() for template, handler in handlers.items() if not handler.match}
         self._live = frozenset(profile.mqtt.live)
@@ -143,35 +115,35 @@ class MqttDecoder:
             return _NOTHING
         if len(payload) > self._most:
             raise DecodeError("too-large", f"{len(payload)} bytes; at most {self._most} are looked at")
-        return decode(payload, Quality.STALE if raw.retained else Quality.FRESH)
+        return decode(payload, Quality.STALE if raw.retained else Quality.FRESH, raw.received_ns)
 
 
 class _Handler:
     """What one topic carries."""
 
     def __init__(self) -> None:
-        self.fields: list[_Field] = []
-        self.texts: list[_Field] = []
+        self.fields: list[Field] = []
+        self.texts: list[Field] = []
         self.availability: _Availability | None = None
         self.match: Path = ()
-        self.stale: list[_Says | None] = []
+        self.stale: list[Says | None] = []
 
     def compiled(self, address: str = "") -> Decode:
         """The quickest function for this combination; `address` is only looked at where there is a `match`."""
         if self.match or self.stale or any(field.when for field in (*self.fields, *self.texts)):
             return self._careful(address)
         if self.availability is None and not self.texts:
-            if all(len(field.path) == 1 for field in self.fields):
+            if all(len(field.path) == 1 and field.plain for field in self.fields):
                 return _flat(self.fields)
             return _nested(self.fields)
         return self._any
 
-    def _any(self, payload: bytes, quality: Quality) -> Decoded:
+    def _any(self, payload: bytes, quality: Quality, received_ns: int | None) -> Decoded:
         readings: tuple[Reading, ...] = ()
         if self.texts:
             readings = tuple(_texts(self.texts, payload, quality))
         if self.fields:
-            readings += _nested(self.fields)(payload, quality).readings
+            readings += _nested(self.fields)(payload, quality, received_ns).readings
         return Decoded(readings, self.availability.tells(payload) if self.availability else None)
 
     def _careful(self, address: str) -> Decode:
@@ -181,7 +153,7 @@ class _Handler:
         always_old = None in self.stale
         needs_json = bool(match or fields or old or any(field.when for field in texts))
 
-        def decode(payload: bytes, quality: Quality) -> Decoded:
+        def decode(payload: bytes, quality: Quality, received_ns: int | None) -> Decoded:
             parsed = parse_json(payload) if needs_json else None
             if match and as_text(walk(parsed, match)) != address:
                 return _NOTHING
@@ -189,7 +161,9 @@ class _Handler:
                 quality = Quality.STALE
             said = [field for field in texts if field.when is None or field.when.holds(parsed)]
             found = _texts(said, payload, quality) if said else []
-            found += _walked([f for f in fields if f.when is None or f.when.holds(parsed)], parsed, quality)
+            found += _walked(
+                [f for f in fields if f.when is None or f.when.holds(parsed)], parsed, quality, received_ns
+            )
             return Decoded(tuple(found), self.availability.tells(payload) if self.availability else None)
 
         return decode
@@ -212,11 +186,12 @@ def _object(payload: bytes) -> dict[str, Any]:
     return parsed
 
 
-def _flat(fields: list[_Field]) -> Callable[[bytes, Quality], Decoded]:
+def _flat(fields: list[Field]) -> Decode:
     """Every point is a key of the outermost object: no path to walk."""
     plan = tuple((f.path[0], f.name, f.convert, f.unit, f.required) for f in fields)
 
-    def decode(payload: bytes, quality: Quality) -> Decoded:
+    def decode(payload: bytes, quality: Quality, received_ns: int | None) -> Decoded:
+        del received_ns  # every value here is of the moment it came
         get = _object(payload).get
         readings = []
         for key, name, convert, unit, required in plan:
@@ -232,18 +207,21 @@ def _flat(fields: list[_Field]) -> Callable[[bytes, Quality], Decoded]:
     return decode
 
 
-def _nested(fields: list[_Field]) -> Callable[[bytes, Quality], Decoded]:
-    def decode(payload: bytes, quality: Quality) -> Decoded:
-        return Decoded(tuple(_walked(fields, parse_json(payload), quality)))
+def _nested(fields: list[Field]) -> Decode:
+    def decode(payload: bytes, quality: Quality, received_ns: int | None) -> Decoded:
+        return Decoded(tuple(_walked(fields, parse_json(payload), quality, received_ns)))
 
     return decode
 
 
-def _walked(fields: list[_Field], parsed: Any, quality: Quality) -> list[Reading]:  # noqa: ANN401 - JSON of any shape
+def _walked(fields: list[Field], parsed: Any, quality: Quality, received_ns: int | None) -> list[Reading]:  # noqa: ANN401 - JSON of any shape
     if type(parsed) not in (dict, list):
         raise DecodeError("wrong-type", "the payload is neither a JSON object nor a list")
     readings = []
     for field in fields:
+        if not field.plain:
+            readings += field.own(parsed, quality, received_ns)
+            continue
         raw = walk(parsed, field.path)
         if raw is not None:
             value = field.convert(raw)
@@ -252,18 +230,6 @@ def _walked(fields: list[_Field], parsed: Any, quality: Quality) -> list[Reading
         elif field.required:
             raise DecodeError("missing-point", f"{field.name}: no {'.'.join(field.path)}")
     return readings
-
-
-def walk(here: Any, path: tuple[str, ...]) -> Any:  # noqa: ANN401 - JSON of any shape
-    """The value at a path of keys and list indices, None if there is none."""
-    for part in path:
-        if type(here) is dict:
-            here = here.get(part)
-        elif type(here) is list and part.isdecimal() and len(part) < 6 and int(part) < len(here):
-            here = here[int(part)]
-        else:
-            return None
-    return here
 
 
 def _text(payload: bytes) -> str:
@@ -277,7 +243,7 @@ _WORDS: dict[str, Scalar] = {"true": True, "false": False}
 """How plain text spells a bool whose profile gives no map."""
 
 
-def _texts(fields: list[_Field], payload: bytes, quality: Quality) -> list[Reading]:
+def _texts(fields: list[Field], payload: bytes, quality: Quality) -> list[Reading]:
     text = _text(payload)
     readings = []
     for field in fields:
@@ -291,7 +257,7 @@ class _Availability:
     """Whether a message says online or offline; plain text and JSON are both tried."""
 
     def __init__(self, section: MqttAvailability) -> None:
-        self._path = tuple(section.path.split(".")) if section.path else ()
+        self._path = path_of(section.path) if section.path else ()
         self._online = tuple(section.online)
         self._offline = tuple(section.offline)
         self._says = None if section.says is None else section.says == "online"

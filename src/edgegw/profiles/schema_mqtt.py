@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from edgegw.profiles.fields import Strict
+from edgegw.profiles.fields import Duration, Strict
 from edgegw.profiles.schema_commands import Path, Scalar
 
 
@@ -18,19 +18,49 @@ class MqttWhen(Strict):
     equals: Scalar
 
 
+TimeForm = Literal["iso", "unix-s", "unix-ms"]
+"""How a device writes a time: ISO 8601 with a zone, with or without separators; seconds or milliseconds since 1970."""
+
+
+class MqttTime(Strict):
+    """The time the device itself gives a value: it goes with the reading, and a value that is old by it is stale.
+
+    Attributes:
+        path: where the time is; a message without it, or from a device whose clock was never set, counts as from now.
+        form: how it is written: ``iso`` (with a zone, with or without separators), ``unix-s`` or ``unix-ms``.
+        old_after: a value this much older than its reception is stale; while this machine does not trust its own clock, none is.
+    """
+
+    path: Path
+    form: TimeForm = "iso"
+    old_after: Annotated[Duration, Field(gt=0)] = 60.0
+
+
 class MqttRead(Strict):
     """Where a point is in an MQTT message.
 
     Attributes:
         topic: template with ``{address}``; the profile's `mqtt.topic` where not given.
+        each: path of a list: every item of it is looked at, and the other paths begin there.
         path: dotted path into the JSON payload (``params.switch:0.apower``, ``events.0.event``); empty: the whole
-            payload as text.
-        when: only in messages that say so; in others the point gives no reading.
+            payload as text (with `each`: the whole item).
+        or_path: where the value is in messages that hold none at `path`: devices that send it with or without a wrapping.
+        when: only in messages (with `each`: items) that say so; in others the point gives no reading.
+        time: the time that the device gives the value.
     """
 
     topic: str | None = None
+    each: Path | None = None
     path: str = ""
+    or_path: Path | None = None
     when: MqttWhen | None = None
+    time: MqttTime | None = None
+
+    @model_validator(mode="after")
+    def _time_of_what(self) -> "MqttRead":
+        if (self.time is not None or self.or_path is not None) and not self.path:
+            raise ValueError("time and or_path go with path: plain text has no room for them")
+        return self
 
 
 class MqttAvailability(Strict):
