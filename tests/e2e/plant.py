@@ -103,6 +103,9 @@ class Plant:
             )
 
     def start_broker(self) -> None:
+        """Unless it runs."""
+        if "broker" in self.children:
+            return
         port = self.ports["broker"]
         if self.broker_kind == "mosquitto":
             config = self.folder / "mosquitto.conf"
