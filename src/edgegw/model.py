@@ -126,7 +126,8 @@ class Reading(Struct, frozen=True, gc=False):
 
     Attributes:
         unit: a UCUM-like string from the profile, or None.
-        time: where the device itself gives the value a time: that time, RFC 3339 in UTC.
+        time: where the device itself gives the value a time: that time, RFC 3339 in UTC, to the millisecond (text order is time
+            order).
     """
 
     point: str
@@ -134,6 +135,11 @@ class Reading(Struct, frozen=True, gc=False):
     unit: str | None = None
     quality: Quality = Quality.FRESH
     time: str | UnsetType = UNSET
+
+
+def older(reading: Reading, known: Reading | None) -> bool:
+    """Whether a reading is from before another one of its point, by the times their device gives them: it is no last word."""
+    return known is not None and reading.time is not UNSET and known.time is not UNSET and reading.time < known.time
 
 
 class Decoded(Struct, frozen=True, gc=False):

@@ -1,6 +1,8 @@
 """Conditions that need more than one value: moments, rates, silence."""
 
-from edgegw.model import Quality
+import json
+
+from edgegw.model import Decoded, Quality, Reading
 
 
 def test_changed_fires_on_change_counts_and_updates_once_a_minute(kit) -> None:
@@ -214,3 +216,38 @@ def test_an_alarm_on_an_old_value_is_confirmed_at_once_and_only_once(kit) -> Non
     box.restart()
     box.read({"leak": True})
     assert box.told() == ["raised", "updated"]
+
+
+def test_what_a_device_kept_changes_nothing_that_newer_values_said(kit) -> None:
+    """Values with a time of their own: history that comes late is no last word."""
+    box = kit.Box(kit.device(rules={"hot": kit.rule("t", {"above": 40}, clear_after="0s")}))
+
+    def read(value: float, time: str, quality: Quality) -> None:
+        box.commit(box.engine.decoded("d1", Decoded((Reading("t", value, "Cel", quality, time),)), box.clock.now()))
+
+    read(20.0, "2026-11-25T12:00:00.000Z", Quality.FRESH)
+    read(90.0, "2026-11-25T11:00:00.000Z", Quality.STALE)
+    assert box.told() == []
+    read(90.0, "2026-11-25T12:00:01.000Z", Quality.STALE)
+    assert box.told() == ["raised"]
+    assert box.data()["evidence"]["quality"] == "stale"
+    read(20.0, "2026-11-25T12:00:00.500Z", Quality.FRESH)
+    assert box.told() == ["raised"]
+    read(20.0, "2026-11-25T12:00:02.000Z", Quality.FRESH)
+    assert box.told() == ["raised", "cleared"]
+
+
+def test_a_reading_tells_the_time_its_device_gave_it(kit) -> None:
+    box = kit.Box(kit.device())
+    box.commit(
+        box.engine.decoded(
+            "d1",
+            Decoded((Reading("t", 1.0, "Cel", Quality.STALE, "2026-11-25T11:00:00.000Z"), Reading("u", 2))),
+            box.clock.now(),
+        )
+    )
+    said = next(json.loads(event.data) for event in box.events if event.type == "edgegw.reading")["readings"]
+    assert said == [
+        {"point": "t", "value": 1.0, "unit": "Cel", "quality": "stale", "time": "2026-11-25T11:00:00.000Z"},
+        {"point": "u", "value": 2, "unit": None, "quality": "fresh"},
+    ]

@@ -7,6 +7,7 @@ Must not know: HTTP, tokens.
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from datetime import datetime
 from typing import Any
 
 from edgegw.access.blot import blotted
@@ -30,7 +31,7 @@ from edgegw.clock import Clock
 from edgegw.config.plan import DevicePlan, SitePlan
 from edgegw.doors.keeper import Fields
 from edgegw.errors import StoreError
-from edgegw.model import Changes, Command, Decoded, Event, Instant, Lane, Outcome, Reading, Record
+from edgegw.model import Changes, Command, Decoded, Event, Instant, Lane, Outcome, Reading, Record, older
 from edgegw.pipeline import Pipeline
 from edgegw.profiles.schema_commands import Arg, CommandSpec
 from edgegw.rules.engine import RuleEngine
@@ -87,7 +88,7 @@ class ApiBackend:
                 value=reading.value,
                 unit=reading.unit,
                 quality=reading.quality,
-                at=moment(at.wall_ns),
+                at=datetime.fromisoformat(reading.time) if reading.time else moment(at.wall_ns),
                 age=max(0.0, (now_ns - at.mono_ns) / 1e9),
             )
             for name, (reading, at) in known.items()
@@ -210,7 +211,9 @@ class ApiBackend:
             decoded = blotted(decoded, secret)
         last = self._last[device]
         for reading in decoded.readings:
-            last[reading.point] = (reading, at)
+            known = last.get(reading.point)
+            if known is None or not older(reading, known[0]):
+                last[reading.point] = (reading, at)
 
     def _device(self, view: PresenceView) -> Device:
         plan = self._plan.devices[view.device]

@@ -11,9 +11,10 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TypeVar
 
 import msgspec
+from msgspec import UNSET
 
 from edgegw.errors import ConfigError
-from edgegw.model import NOTHING, Changes, Decoded, Event, Instant, Quality
+from edgegw.model import NOTHING, Changes, Decoded, Event, Instant, Quality, older
 from edgegw.profiles.fields import Text
 from edgegw.rules.alarm import Alarm, Evidence
 from edgegw.rules.alarm_state import AlarmSpec, AlarmState, AlarmView
@@ -135,9 +136,10 @@ class RuleEngine:
                 for watch in watches:
                     test = watch.test
                     if test is not None:
-                        watch.reading = reading
+                        late = reading.time is not UNSET and older(reading, watch.reading)
+                        watch.reading = watch.reading if late else reading
                         holding = watch.alarm.holding
-                        holds = test(reading.value, holding)
+                        holds = None if late else test(reading.value, holding)
                         if holds is holding or holds is None:
                             draft = watch.confirm(reading, at, draft) if holds and watch.old else draft
                             continue
