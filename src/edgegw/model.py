@@ -111,11 +111,11 @@ class ReaderReply(Struct, frozen=True, gc=False):
 
     Attributes:
         reply: code and data as the standard has them (`codec.osdp`), without frame; empty where only `online` is told.
-        online: whether the reader is there.
+        online: whether the reader is there, where the link tells that.
     """
 
     reply: bytes
-    online: bool
+    online: bool | None = None
 
 
 Raw = ReaderReply | MqttPayload | Registers | Frame | MeterAnswer

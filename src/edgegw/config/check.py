@@ -13,6 +13,7 @@ from edgegw.config.catalogue import Catalogue
 from edgegw.config.check_acting import ActingChecks, commands_id
 from edgegw.config.check_devices import DeviceChecks
 from edgegw.config.check_net import Files, NetChecks
+from edgegw.config.check_osdp import osdp_links
 from edgegw.config.check_parts import PartChecks, client_id
 from edgegw.config.check_patrols import PatrolChecks, with_buttons
 from edgegw.config.check_service import ServiceChecks
@@ -80,6 +81,7 @@ def plan_site(loaded: LoadedSite, profiles: Profiles, *, files: Files, state: Pa
     ServiceChecks(findings, there, site.links.keys() | _names(loaded, "links"), site.service).all(site)
     PatrolChecks(findings, there, site).all()
     links = _links(site, planned)
+    osdp_links(findings, site, links)
     if not loaded.broken:
         for name in site.links.keys() - {link.name for link in links}:
             findings.warn(("links", name), "no device is on this link; it will not be opened", key=True)

@@ -70,7 +70,7 @@ def shown(outgoing: Outgoing, unit: int) -> dict[str, str]:
         case MeterWrite():
             return {"hex": outgoing.frame.hex().upper()}
         case OsdpSend():
-            return {"hex": osdp.shown(unit, outgoing.parts).hex().upper()}
+            return {"hex": osdp.shown(outgoing.parts).hex().upper()}
         case MqttPublish():
             return {"topic": outgoing.topic, "payload": outgoing.payload.decode()}
         case SerialWrite():
@@ -108,7 +108,7 @@ def wire(profile: Profile, data: bytes, request: bytes) -> Raw:
     if profile.meter is not None:
         return answer_of(profile.meter, data)
     if profile.link == "osdp":
-        return ReaderReply(osdp.plain_reply(data), online=True)
+        return ReaderReply(osdp.plain_reply(data))
     if profile.serial is None:
         return parse_pair(request, data)
     frames = make_framer(profile.serial.framing).feed(data, 0)
