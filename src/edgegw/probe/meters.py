@@ -8,6 +8,7 @@ only meters whose numbers are given can be asked.
 """
 
 import asyncio
+import termios
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -41,14 +42,23 @@ TIMEOUT_S = 0.7
 
 OPEN_TIMEOUT_S = 5.0
 CHUNK = 512
+DRAIN_MOST = 64
+"""Reads before a request: a line that never falls silent is asked all the same."""
+
+PAUSE_S = IDLE_S / 5
+"""Silence that ends what was heard: far longer than any character, and meters do not pause in a frame."""
+
 ANSWER_MOST = 230
 """Bytes of the longest answer with its wake-up bytes; how long a line may be spoken on."""
 
 PROVING_DI = {"dlt645": "00010000", "cjt188": cjt188.DATA_NOW}
 """What every meter has: the total; asked of a meter whose number was given."""
 
+USUAL_TYPES = (0x10, 0x11, 0x20, 0x30)
+"""Cold and hot water, heat, gas (CJ/T 188-2004, table of meter types)."""
+
 Tell = Callable[[str, int, int], None]
-Framers = dlt645.Framer | cjt188.Framer
+Framers = type[dlt645.Framer] | type[cjt188.Framer]
 
 
 class MeterPort:
@@ -80,7 +90,7 @@ class MeterPort:
                     parity=parities[self._setting.format[1]],
                     stopbits=int(self._setting.format[2]),  # type: ignore[arg-type]  # an IntEnum's value is taken as well
                 )
-        except (OSError, SerialException, ValueError) as error:
+        except (OSError, SerialException, ValueError, termios.error) as error:
             raise LinkError("open-failed", f"{self._port}: {error}") from error
 
     def close(self) -> None:
@@ -89,27 +99,34 @@ class MeterPort:
             self._transport.abort()
             self._transport = None
 
-    async def ask(self, request: bytes, framer: Framers) -> tuple[list[bytes], int]:
-        """Send one request; the frames that came until the line fell silent, and how many bytes came in all.
+    async def ask(self, request: bytes, framer: Framers, *, all_: bool = False) -> tuple[list[bytes], int]:
+        """Send one request; the frames that came, and how many bytes came in all.
 
         An adapter that hears itself gives the request back; that copy is left out. Raises LinkError ``lost``.
+
+        Args:
+            all_: listen until the line is silent, instead of until the first frame.
         """
-        assert self._reader is not None  # noqa: S101  (open)
         assert self._transport is not None  # noqa: S101  (open)
-        while await self._read(self._wire.gap_s):
-            pass  # what an earlier request is still answered with
+        for _ in range(DRAIN_MOST):  # what an earlier request is still answered with
+            if not await self._read(self._wire.gap_s):
+                break
         loop = asyncio.get_running_loop()
         packet = PREAMBLE + request
         self._transport.write(packet)
         begins = loop.time() + self._wire.frame_s(len(packet)) + self._timeout_s
-        data = b""
+        heard, frames = b"", list[bytes]()
         while loop.time() < begins + self._wire.frame_s(ANSWER_MOST):
-            part = await self._read(IDLE_S / 5 if data.removeprefix(packet) else begins - loop.time())
+            own = packet.startswith(heard)
+            part = await self._read(begins - loop.time() if own else PAUSE_S)
             if not part:
                 break
-            data += part
-        data = data.removeprefix(packet)
-        return framer.feed(data, 0), len(data)
+            heard += part
+            if not packet.startswith(heard):
+                frames = framer().feed(heard.removeprefix(packet), 0)
+            if frames and not all_:
+                break
+        return frames, len(heard.removeprefix(packet))
 
     async def _read(self, seconds: float) -> bytes:
         """What comes within the time; nothing when none does. Raises LinkError when the port is gone."""
@@ -160,10 +177,18 @@ class MeterProbe:
 
     async def run(self) -> None:
         """Search. Raises LinkError when the port cannot be opened or is lost; `found` then holds what came before."""
+        refused: list[Setting] = []
         for number, setting in enumerate(self._settings):
             port = MeterPort(self._name, setting, self._timeout_s)
             try:
                 await port.open()
+            except LinkError:
+                if number + 1 == len(self._settings) and len(refused) == number:
+                    raise
+                refused.append(setting)
+                self.notes.append(f"the port cannot be set to {setting}")
+                continue
+            try:
                 self._tell(f"{setting}: meters", number, len(self._settings))
                 meters = await (self._given(port) if self._numbers else self._broadcast(port, setting))
                 for meter in meters:
@@ -176,11 +201,11 @@ class MeterProbe:
     async def _broadcast(self, port: MeterPort, setting: Setting) -> list[Meter]:
         meters: list[Meter] = []
         garbled = 0
-        frames, size = await port.ask(dlt645.address_request(), dlt645.Framer())
+        frames, size = await port.ask(dlt645.address_request(), dlt645.Framer, all_=True)
         numbers = {number for frame in frames if (number := _dlt645_number(frame)) is not None}
         meters += [Meter("dlt645", number) for number in sorted(numbers)]
         garbled += bool(size) and not numbers
-        frames, size = await port.ask(cjt188.address_request(ser=self._next()), cjt188.Framer())
+        frames, size = await port.ask(cjt188.address_request(ser=self._next()), cjt188.Framer, all_=True)
         known = {found for frame in frames if (found := self._cjt188_meter(frame)) is not None}
         meters += [Meter("cjt188", number, kind) for kind, number in sorted(known)]
         garbled += bool(size) and not known
@@ -207,15 +232,15 @@ class MeterProbe:
         return meters
 
     async def _type_of(self, port: MeterPort, number: str) -> int | None:
-        """A CJ/T 188 meter's type, from its answer to a read under any type."""
-        serial = self._next()
-        request = cjt188.read_request(cjt188.ANY_TYPE, number, PROVING_DI["cjt188"], serial)
-        frames, _ = await port.ask(request, cjt188.Framer())
-        for data in frames:
-            with suppress(DecodeError):
-                frame = cjt188.parse(data)
-                cjt188.read_reply(frame, number, PROVING_DI["cjt188"], serial)
-                return frame.meter_type
+        """A CJ/T 188 meter's type: it answers a read under any type, or else under its own."""
+        for asked in (cjt188.ANY_TYPE, *USUAL_TYPES):
+            serial = self._next()
+            frames, _ = await port.ask(cjt188.read_request(asked, number, PROVING_DI["cjt188"], serial), cjt188.Framer)
+            for data in frames:
+                with suppress(DecodeError):
+                    frame = cjt188.parse(data)
+                    cjt188.read_reply(frame, number, PROVING_DI["cjt188"], serial)
+                    return frame.meter_type
         return None
 
     async def _identify(self, port: MeterPort, setting: Setting, meter: Meter) -> None:
@@ -232,14 +257,14 @@ class MeterProbe:
         if meter.protocol == "cjt188":
             serial = self._next()
             request = cjt188.read_request(meter.meter_type or cjt188.ANY_TYPE, meter.number, di, serial)
-            frames, _ = await port.ask(request, cjt188.Framer())
+            frames, _ = await port.ask(request, cjt188.Framer)
             for data in frames:
                 with suppress(DecodeError):
                     return cjt188.read_reply(cjt188.parse(data), meter.number, di, serial).data
             return None
         exchange = dlt645.Exchange(meter.number, di)
         while True:
-            frames, _ = await port.ask(exchange.request, dlt645.Framer())
+            frames, _ = await port.ask(exchange.request, dlt645.Framer)
             value, more = None, False
             for data in frames:
                 with suppress(DecodeError):
