@@ -1,6 +1,7 @@
-"""A Modbus device out of its profile: a profile is enough to simulate what it describes.
+"""A device out of its profile: a profile is enough to simulate what it describes.
 
-Owns: the unit (registers by its points' values, what its commands do), and the command line that puts units on a line.
+Owns: the Modbus unit (registers by its points' values, what its commands do), and the command line that puts units on a line, or
+MQTT devices (mqtt_unit) on a broker.
 Must not know: the gateway's codecs (profile_registers has its own).
 
 `python -m simulators.from_profile --help`
@@ -17,7 +18,9 @@ from edgegw.profiles.loader import ProfileLibrary
 from edgegw.profiles.plan import poll_plan
 from edgegw.profiles.schema import Profile
 from edgegw.profiles.schema_commands import CommandSpec, ModbusCommand
+from simulators import mqtt_serve
 from simulators.modbus import RtuBus, RtuTcpServer, TcpServer
+from simulators.mqtt_unit import MqttUnit
 from simulators.profile_registers import Value, covered, place, raw_words, sample_values
 from simulators.slave import COIL_ON, ILLEGAL_FUNCTION, ILLEGAL_VALUE, Cell, Fault, Refused, Slave
 
@@ -157,17 +160,23 @@ FAULTS: dict[str, tuple[str, Fault]] = {
 }
 
 
+def _explained(faults: Mapping[str, str]) -> str:
+    return "; ".join(f"{name}: {text}" for name, text in faults.items())
+
+
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m simulators.from_profile",
-        description="Simulates Modbus devices from their profile, with the values of its samples unless told otherwise.",
-        epilog="Faults: " + "; ".join(f"{name}: {text}" for name, (text, _) in FAULTS.items()) + ".",
+        description="Simulates Modbus and MQTT devices from their profile, with the values of its samples unless told otherwise.",
+        epilog=f"Faults on Modbus: {_explained({name: text for name, (text, _) in FAULTS.items()})}. "
+        f"Faults on MQTT: {_explained(mqtt_serve.FAULTS)}.",
     )
     parser.add_argument("profile", help="<vendor>/<model>, such as eastron/sdm120")
     way = parser.add_mutually_exclusive_group(required=True)
     way.add_argument("--port", metavar="PATH", help="appear as a serial port at this path, at the wire's pace")
     way.add_argument("--tcp", metavar="PORT", type=int, help="listen as Modbus TCP on this port of 127.0.0.1 (0: any)")
     way.add_argument("--rtu-tcp", metavar="PORT", type=int, help="listen as a serial server (RTU over TCP)")
+    way.add_argument("--broker", metavar="HOST:PORT", help="MQTT devices: the broker they are on")
     parser.add_argument("--baud", type=int, default=9600, help="of the line (9600)")
     parser.add_argument(
         "--unit", action="append", metavar="N|N-M", help="unit id or a range of them; may be repeated (1)"
@@ -175,7 +184,15 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--set", action="append", default=[], metavar="POINT=VALUE", help="a point's value; may be repeated"
     )
-    parser.add_argument("--fault", choices=FAULTS, help="what is wrong with all of them")
+    parser.add_argument(
+        "--address", action="append", metavar="TEXT", help="MQTT devices: address; may be repeated (sim-1)"
+    )
+    parser.add_argument(
+        "--every", type=float, default=10.0, metavar="S", help="MQTT devices: seconds between reports (10)"
+    )
+    parser.add_argument(
+        "--fault", choices=[*dict.fromkeys([*FAULTS, *mqtt_serve.FAULTS])], help="what is wrong with them all"
+    )
     parser.add_argument("--times", type=int, help="so many requests are affected by the fault, then it is over")
     return parser.parse_args(argv)
 
@@ -207,16 +224,36 @@ def value_of(text: str) -> tuple[str, Value]:
 
 def units(args: argparse.Namespace) -> list[ProfileUnit]:
     """The units the command line asks for. Raises ValueError or ProfileError."""
-    profile = ProfileLibrary().get(args.profile)
-    if profile.link != "modbus":
-        raise ValueError(f"{args.profile} is for {profile.link}; this simulates Modbus devices")
+    profile = _profile(args, "modbus")
     values = dict(map(value_of, args.set))
     made = [ProfileUnit(profile, unit, values) for unit in units_of(args.unit or ["1"])]
     if args.fault is not None:
+        if args.fault not in FAULTS:
+            raise ValueError(f"{args.fault} is no fault of a Modbus device: {', '.join(FAULTS)}")
         fault = FAULTS[args.fault][1]
         for unit in made:
             unit.fault = Fault(fault.kind, fault.seconds, args.times, fault.code, fault.every)
     return made
+
+
+def mqtt_units(args: argparse.Namespace) -> list[MqttUnit]:
+    """The MQTT devices the command line asks for. Raises ValueError or ProfileError."""
+    profile = _profile(args, "mqtt")
+    values = dict(map(value_of, args.set))
+    if args.fault is not None and args.fault not in mqtt_serve.FAULTS:
+        raise ValueError(f"{args.fault} is no fault of an MQTT device: {', '.join(mqtt_serve.FAULTS)}")
+    if not args.every > 0:
+        raise ValueError("--every is more than 0 seconds")
+    return [MqttUnit(profile, address, values) for address in args.address or ["sim-1"]]
+
+
+def _profile(args: argparse.Namespace, link: str) -> Profile:
+    profile = ProfileLibrary().get(args.profile)
+    if profile.link != link:
+        ways = {"modbus": "--port, --tcp or --rtu-tcp", "mqtt": "--broker"}
+        way = f"use {ways[profile.link]}" if profile.link in ways else "this simulates Modbus and MQTT devices"
+        raise ValueError(f"{args.profile} is for {profile.link}: {way}")
+    return profile
 
 
 async def serve(args: argparse.Namespace, made: Sequence[ProfileUnit]) -> None:
@@ -243,8 +280,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Exit code 0 when stopped, 2 for a wrong command line."""
     args = _arguments(argv)
     try:
-        made = units(args)
-        asyncio.run(serve(args, made))
+        if args.broker is not None:
+            host, port = mqtt_serve.where(args.broker)
+            asyncio.run(mqtt_serve.serve(mqtt_units(args), host, port, every_s=args.every, fault=args.fault))
+        else:
+            asyncio.run(serve(args, units(args)))
     except (ValueError, ProfileError, OSError) as error:
         print(error, file=sys.stderr)
         return 2

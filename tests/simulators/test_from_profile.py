@@ -3,6 +3,7 @@
 import pytest
 
 from edgegw.profiles.loader import ProfileLibrary
+from simulators import mqtt_serve
 from simulators.from_profile import FAULTS, ProfileUnit, main, units_of, value_of
 
 LIBRARY = ProfileLibrary()
@@ -30,7 +31,14 @@ def test_values(text, value):
     ("argv", "said"),
     [
         (["eastron/sdm121", "--tcp", "0"], "did you mean eastron/sdm120"),
-        (["aqara/sjcgq11lm", "--tcp", "0"], "is for mqtt"),
+        (["aqara/sjcgq11lm", "--tcp", "0"], "is for mqtt: use --broker"),
+        (["eastron/sdm120", "--broker", "127.0.0.1:1883"], "is for modbus: use --port"),
+        (["generic/rdm6300", "--broker", "127.0.0.1:1883"], "is for serial: this simulates"),
+        (["aqara/sjcgq11lm", "--broker", "127.0.0.1"], "host:port"),
+        (["aqara/sjcgq11lm", "--broker", "127.0.0.1:1883", "--set", "wet=true"], "there is no point 'wet'"),
+        (["aqara/sjcgq11lm", "--broker", "127.0.0.1:1883", "--fault", "bad-crc"], "no fault of an MQTT device"),
+        (["aqara/sjcgq11lm", "--broker", "127.0.0.1:1883", "--every", "0"], "more than 0"),
+        (["eastron/sdm120", "--tcp", "0", "--fault", "flood"], "no fault of a Modbus device"),
         (["eastron/sdm120", "--tcp", "0", "--unit", "300"], "units are 1 to 255"),
         (["eastron/sdm120", "--tcp", "0", "--set", "volts=1"], "there is no point 'volts'"),
         (["eastron/sdm120", "--tcp", "0", "--set", "voltage=full"], "voltage: a number"),
@@ -50,6 +58,7 @@ def test_help_names_every_fault(capsys):
         main(["--help"])
     told = " ".join(capsys.readouterr().out.split())
     assert all(f"{name}: {text}" in told for name, (text, _) in FAULTS.items())
+    assert all(f"{name}: {text}" in told for name, text in mqtt_serve.FAULTS.items())
 
 
 def test_a_refused_value_changes_nothing():
