@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from edgegw.errors import DecodeError
 from edgegw.model import Decoded, Frame, MqttPayload, Quality, Reading
+from edgegw.profiles.check import findings
 from edgegw.profiles.decode import REASONS, compile_profile
 from edgegw.profiles.decode_mqtt import MAX_PAYLOAD
 from edgegw.profiles.schema import Profile
@@ -203,6 +204,21 @@ class TestTopics:
     @pytest.mark.parametrize("payload", ["away", "{}", "1", '{"state":1}', "[]"])
     def test_availability_unknown(self, payload):
         assert reason(payload, self.of, "a/up") == "unmapped"
+
+    def test_a_bridge_that_is_gone_takes_its_devices_along_and_does_not_bring_them_back(self):
+        section = "  availability: {topic: '{address}/up'}\n  bridge: {topic: hub/state}\n"
+        of = decoder(self.points, section)
+        assert of.topics() == ("z/a", "a/b", "a/up", "hub/state")
+        told = [of.decode(MqttPayload("hub/state", said)).online for said in (b"offline", b'{"state":"online"}')]
+        assert told == [False, None]
+        assert of.decode(MqttPayload("a/up", b"online")).online is True
+        shared = decoder(self.points, section + "  match: {path: id}\n")
+        assert shared.decode(MqttPayload("hub/state", b"offline")).online is False
+
+    @pytest.mark.parametrize("topic", ["z/{address}", "{address}/up", "hub/#"])
+    def test_a_bridge_has_a_topic_of_its_own(self, topic):
+        profile = make(self.points, f"  availability: {{topic: '{{address}}/up'}}\n  bridge: {{topic: '{topic}'}}\n")
+        assert [".".join(map(str, at)) for at, _ in findings(profile)] == ["mqtt.bridge.topic"]
 
     def test_data_and_availability_on_one_topic(self):
         both = decoder("  s: {type: str, mqtt: {path: state}}\n", "  availability: {topic: 'z/{address}'}\n")

@@ -50,6 +50,9 @@ class MqttProfile:
         if profile.mqtt.availability is not None:
             template = profile.mqtt.availability.topic
             handlers.setdefault(template, _Handler()).availability = _Availability(profile.mqtt.availability)
+        bridge = profile.mqtt.bridge
+        if bridge is not None:
+            handlers.setdefault(bridge.topic, _Handler()).availability = _Availability(bridge, only_offline=True)
         for stale in profile.mqtt.stale_when:
             for template, handler in handlers.items():
                 if stale.topic in {None, template}:
@@ -57,7 +60,7 @@ class MqttProfile:
         match = profile.mqtt.match
         if match is not None:
             for template, handler in handlers.items():
-                if "{address}" not in template:
+                if "{address}" not in template and (bridge is None or template != bridge.topic):
                     handler.match = path_of(match.path)
         self._handlers = handlers
         self._plain = {template: handler.compiled() for template, handler in handlers.items() if not handler.match}
@@ -254,22 +257,23 @@ def _texts(fields: list[Field], payload: bytes, quality: Quality) -> list[Readin
 
 
 class _Availability:
-    """Whether a message says online or offline; plain text and JSON are both tried."""
+    """Whether a message says online or offline; plain text and JSON are both tried. `only_offline`: online says nothing."""
 
-    def __init__(self, section: MqttAvailability) -> None:
+    def __init__(self, section: MqttAvailability, *, only_offline: bool = False) -> None:
+        self._there = None if only_offline else True
         self._path = path_of(section.path) if section.path else ()
         self._online = tuple(section.online)
         self._offline = tuple(section.offline)
         self._says = None if section.says is None else section.says == "online"
 
-    def tells(self, payload: bytes) -> bool:
-        """True: online; False: offline. Raises DecodeError ``unmapped`` if it is neither."""
+    def tells(self, payload: bytes) -> bool | None:
+        """True: online; False: offline; None: nothing. Raises DecodeError ``unmapped`` if it is neither."""
         if self._says is not None:
-            return self._says
+            return self._says and self._there
         said: Any = _text(payload)
         if said.startswith(("{", "[")):
             said = walk(parse_json(payload), self._path)
-        for words, meaning in ((self._online, True), (self._offline, False)):
+        for words, meaning in ((self._online, self._there), (self._offline, False)):
             if any(type(word) is type(said) and word == said for word in words):
                 return meaning
         raise DecodeError("unmapped", f"neither online nor offline: {payload[:100]!r}")

@@ -123,6 +123,8 @@ class MqttSection(Strict):
     """What is common to a profile's MQTT topics. `{address}` stands for the device's address in the site file.
 
     Attributes:
+        bridge: the topic by which what stands between says whether it is there (Zigbee2MQTT's ``bridge/state``): while it is not,
+            nor is the device. That it is there again says nothing about the device.
         live: topics that count only while they are fresh: requests for a decision, answers to commands. They are taken by a
             session the broker keeps nothing for, without retained messages; so nothing queued or replayed can act.
         match: for topics that many devices share.
@@ -133,6 +135,7 @@ class MqttSection(Strict):
 
     topic: str = "{address}"
     availability: MqttAvailability | None = None
+    bridge: MqttAvailability | None = None
     live: tuple[str, ...] = Field(default=(), strict=False)
     match: MqttMatch | None = None
     acks: tuple[MqttAck, ...] = Field(default=(), strict=False)
