@@ -41,7 +41,9 @@ def told(device: FoundDevice, made: Made, id_: str, state: str, values: Mapping[
         "points": points,
         "alarms": {name: _alarm(alarm) for name, alarm in data.get("alarms", {}).items()},
         "commands": {name: _command(command) for name, command in data.get("commands", {}).items()},
-        "availability": data.get("mqtt", {}).get("availability", {}).get("topic"),
+        "availability": [
+            said["topic"] for key in ("availability", "bridge") if (said := data.get("mqtt", {}).get(key))
+        ],
         "refused": [{"what": one.what, "reason": one.reason, "detail": one.detail} for one in made.refused],
         "notes": list(made.notes),
     }
@@ -85,8 +87,7 @@ def text(said: Mapping[str, Any]) -> list[str]:
         args = "".join(f" {arg}={spec['min']:g}…{spec['max']:g}" for arg, spec in command["args"].items())
         by = f"confirmed by {command['confirmed_by']}" if command["confirmed_by"] else "confirmed by the broker alone"
         lines.append(f"  command  {name}{args}: {plain(command['topic'])} {plain(command['payload'])}; {by}")
-    if said["availability"]:
-        lines.append(f"  there    {plain(said['availability'])}")
+    lines += [f"  there    {plain(topic)}" for topic in said["availability"]]
     lines += [f"  without  {plain(one['what'])}: {one['reason']}: {plain(one['detail'])}" for one in said["refused"]]
     lines += [f"  note     {plain(note)}" for note in said["notes"]]
     if not said["usable"]:

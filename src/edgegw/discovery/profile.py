@@ -56,8 +56,9 @@ def state_topics(device: FoundDevice) -> tuple[str, ...]:
     """Exact topics worth listening on for samples: those of values and availability; bad ones are left out."""
     parts, _ = _parts(device, {})
     found = [point["mqtt"]["topic"] for _, part in parts for point in part.points.values()]
-    there = availability(device.entities, "").section
-    return tuple(dict.fromkeys([*found, *([there["topic"]] if there else [])]))
+    there = availability(device.entities, "")
+    found += [section["topic"] for section in (there.section, there.bridge) if section is not None]
+    return tuple(dict.fromkeys(found))
 
 
 def make(device: FoundDevice, seen: Mapping[str, Seen], *, address: str | None = None) -> Made:
@@ -168,7 +169,7 @@ class _Assembly:
             if part.tells is not None and base is not None:
                 tells.append((self.points[base], part.tells))
         there = availability(device.entities, own)
-        self._there = there.section
+        self._there, self._bridge = there.section, there.bridge
         if self._there is None:
             self._there = self._connectivity(tells)
         self.notes = (*notes, *there.notes)
@@ -238,6 +239,9 @@ class _Assembly:
         alarms = dict(self.alarms)
         if self._there is not None:
             mqtt["availability"] = self._there | {"topic": self._template(self._there["topic"])}
+        read = {point["mqtt"]["topic"] for point in self.points.values()}
+        if self._bridge is not None and self._bridge["topic"] not in read:
+            mqtt["bridge"] = self._bridge | {"topic": self._template(self._bridge["topic"])}
         if self._there is not None or self._expires:
             alarms["offline"] = _offline()
         owner = self._owner

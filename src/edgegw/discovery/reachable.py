@@ -20,22 +20,30 @@ WORD_CHARS = 128
 
 
 class Availability(Struct, frozen=True):
-    """A section `mqtt.availability`, or None, and what is not watched though the device asks for it."""
+    """By what a device is known to be there.
+
+    Attributes:
+        section: `mqtt.availability`, None if there is none. bridge: `mqtt.bridge`, the same.
+        notes: what is not watched though the device asks for it.
+    """
 
     section: dict[str, Any] | None
     notes: tuple[str, ...] = ()
+    bridge: dict[str, Any] | None = None
 
 
 def availability(entities: Iterable[Entity], own: str) -> Availability:
-    """The availability topic of a device.
+    """The availability topics of a device.
 
-    A profile watches one topic. Of several it is that which names the device (`own`, a level of its topics), then that of the
-    most entities, then the one named last: Zigbee2MQTT names its bridge first and the device last.
+    Of several the device's is that which names it (`own`, a level of its topics), then that of the most entities, then the one
+    named last: Zigbee2MQTT names its bridge first and the device last. The next best is the bridge's, unless any is enough.
     """
+    enough = False
     found: dict[str, dict[str, Any]] = {}
     counts: Counter[str] = Counter()
     notes: dict[str, None] = {}
     for entity in entities:
+        enough = enough or entity.config.get("availability_mode") == "any"
         for said in _listed(entity.config):
             try:
                 section = _section(said)
@@ -48,10 +56,11 @@ def availability(entities: Iterable[Entity], own: str) -> Availability:
         return Availability(None, tuple(notes))
     order = list(found)
     best = max(order, key=lambda topic: (bool(own) and own in topic.split("/"), counts[topic], order.index(topic)))
-    for topic in order:
-        if topic != best:
-            notes[f"availability {topic} is not watched, {best} is"] = None
-    return Availability(found[best], tuple(notes))
+    others = sorted((topic for topic in order if topic != best), key=lambda topic: (-counts[topic], order.index(topic)))
+    bridge = found[others.pop(0)] if others and not enough else None
+    for topic in others:
+        notes[f"availability {topic} is not watched, {best} is"] = None
+    return Availability(found[best], tuple(notes), bridge)
 
 
 def _listed(config: dict[str, Any]) -> list[dict[str, Any]]:

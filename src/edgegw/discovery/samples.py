@@ -85,8 +85,9 @@ def _topics(profile: Profile) -> dict[str, Paths]:
     for point in profile.points.values():
         if point.mqtt is not None:
             found.setdefault(point.mqtt.topic or profile.mqtt.topic, {})[point.mqtt.path] = point.secret
-    there = profile.mqtt.availability
-    if there is not None:
+    for there in (profile.mqtt.availability, profile.mqtt.bridge):
+        if there is None:
+            continue
         paths = found.setdefault(there.topic, {})
         paths.setdefault(there.path, False)
         paths.setdefault("", False)  # plain text and JSON are both tried
