@@ -5,6 +5,7 @@ Must not know: the gateway; it shares no code with it.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -24,6 +25,8 @@ WATER, HEAT, GAS = 0x10, 0x20, 0x30
 OPEN, CLOSE = 0x55, 0x99
 CUBIC_METRES = 0x2C
 
+LOG_MOST = 100_000
+
 Cell = bytes | Callable[[], bytes]
 
 
@@ -32,8 +35,8 @@ class MeterFault:
     """What is wrong with a meter.
 
     Attributes:
-        kind: ``slow`` answers right, `seconds` late (longer than the master waits: a late reply); ``swapped`` sends the identifier's
-            bytes in the other order; ``refuse`` answers with an error; the others as they say.
+        kind: ``slow`` answers right, `seconds` late (longer than the master waits: a late reply); ``swapped`` sends the
+            identifier's bytes in the other order; ``refuse`` answers with an error; the others as they say.
         times: how many requests are still affected; None: all.
     """
 
@@ -51,7 +54,7 @@ class Meter:
         values: identifier as printed → what follows it in the answer, as it travels (low byte first, unmasked).
         turnaround: seconds it thinks.
         wake: bytes FE before its answers.
-        requests: those that reached it, by identifier.
+        requests: identifiers of those that reached it, the last thousand.
     """
 
     address: str
@@ -59,7 +62,7 @@ class Meter:
     turnaround: float = TURNAROUND_S
     wake: int = 0
     fault: MeterFault | None = None
-    requests: list[str] = field(default_factory=list)
+    requests: deque[str] = field(default_factory=lambda: deque(maxlen=1000))
 
     def answer(self, request: bytes) -> bytes | None:
         """The answer to a whole frame addressed to it, without faults; None: none."""
@@ -160,10 +163,29 @@ class Cjt188Meter(Meter):
         return cjt188(self.type, self.address, control, data)
 
 
+@dataclass
+class Logged:
+    """A transaction as it was on the wire.
+
+    Attributes:
+        began: loop time of the request's first byte. size: bytes of the request, and of its answer.
+        ended: loop time at which the answer's last byte was there; None: there was no good one.
+        turnaround: what the meter thought, seconds.
+    """
+
+    address: str
+    began: float
+    size: int
+    ended: float | None = None
+    turnaround: float = 0.0
+
+
 class MeterBus:
     """Meters on one line. `path` is the port; `line` has the counters and the plug.
 
     A meter takes a frame when its last byte is there, thinks for its turnaround, and answers at the wire's pace.
+
+    `log`: its transactions, the last `LOG_MOST`.
     """
 
     def __init__(
@@ -173,11 +195,9 @@ class MeterBus:
         self._by_key = {_key(meter): meter for meter in self.meters}
         self.line = PtyLine(self._heard, baud=baud, bits=bits, path=path, chunk=chunk)
         self.bad_requests = 0
-        self.heard_bytes = 0
-        self.sent_bytes = 0
-        self.turnaround_s = 0.0
-        self.answers = 0
+        self.log: deque[Logged] = deque(maxlen=LOG_MOST)
         self._buffer = b""
+        self._wake = 0
         self._ready: dict[str, float] = {}
         self._timers: set[asyncio.TimerHandle] = set()
 
@@ -198,15 +218,16 @@ class MeterBus:
         await self.line.stop()
 
     def _heard(self, data: bytes, until: float) -> None:
-        self.heard_bytes += len(data)
         self._buffer = (self._buffer + data)[-BUFFER_MOST:]
         while (frame := self._cut()) is not None:
             self._request(frame, until)
+            self._wake = 0
 
     def _cut(self) -> bytes | None:
         """The next whole frame of either protocol; what can't begin one is dropped."""
         while self._buffer:
             at = self._buffer.find(0x68)
+            self._wake += max(at, 0)
             self._buffer = self._buffer[at:] if at >= 0 else b""
             if len(self._buffer) < 8:
                 return None
@@ -232,7 +253,11 @@ class MeterBus:
         if meter is None:
             return
         fault = _present(meter)
+        asked = self._wake + len(frame)
+        began = until - asked * self.line.char_s
         answer = meter.answer(frame)
+        logged = Logged(meter.address, began, asked)
+        self.log.append(logged)
         if answer is None or (fault is not None and fault.kind == "silent"):
             return
         late_s = 0.0
@@ -241,15 +266,13 @@ class MeterBus:
         answer = b"\xfe" * meter.wake + answer
         when = max(until + meter.turnaround + late_s, self._ready.get(key, 0.0))
         self._ready[key] = when
-        if fault is None:
-            self.turnaround_s += meter.turnaround
         timer: asyncio.TimerHandle
 
         def speak() -> None:
             self._timers.discard(timer)
-            self.answers += 1
-            self.sent_bytes += len(answer)
-            self.line.send(answer)
+            ended = self.line.send(answer)
+            if fault is None or fault.kind == "swapped":
+                logged.ended, logged.size, logged.turnaround = ended, asked + len(answer), meter.turnaround
 
         timer = asyncio.get_running_loop().call_at(when, speak)
         self._timers.add(timer)
@@ -311,7 +334,7 @@ def digits(text: str) -> bytes:
 
 
 def electric(address: str, kwh_hundredths: int, others: Mapping[str, str] | None = None) -> Dlt645Meter:
-    """A single-phase meter: total energy (00010000, hundredths of a kWh), 220.0 V, 1.234 A, 0.2715 kW, 50.00 Hz, power factor 0.999.
+    """A single-phase meter: total energy (00010000, hundredths of a kWh), 220.0 V, 1.234 A, 0.2715 kW, 50.00 Hz, factor 0.999.
 
     Args:
         others: further identifiers → digits, high one first.
@@ -329,6 +352,6 @@ def electric(address: str, kwh_hundredths: int, others: Mapping[str, str] | None
 
 
 def water(address: str, hundredths: int, *, kind: int = WATER) -> Cjt188Meter:
-    """A water or gas meter: total in hundredths of a cubic metre, the same at the settlement day, 2026-11-25 22:00:00, its status."""
+    """A water or gas meter: total in hundredths of a cubic metre, the same at the settlement day, a clock, its status."""
     amount = digits(f"{hundredths:08d}") + bytes((CUBIC_METRES,))
     return Cjt188Meter(address, {"901F": amount + amount + digits("20261125220000") + bytes(2)}, type=kind)

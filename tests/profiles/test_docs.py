@@ -19,6 +19,7 @@ from edgegw.profiles.schema_commands import (
     MqttReplyRead,
     SerialCommand,
 )
+from edgegw.profiles.schema_meter import MeterCommand, MeterRead, MeterSection
 from edgegw.profiles.schema_modbus import ModbusRead, ModbusSection
 from edgegw.profiles.schema_mqtt import MqttAck, MqttAvailability, MqttRead, MqttSection, MqttStale, MqttTime
 
@@ -31,6 +32,9 @@ MODELS = (
     Profile,
     Point,
     Sample,
+    MeterSection,
+    MeterRead,
+    MeterCommand,
     ModbusSection,
     ModbusRead,
     MqttSection,
@@ -55,6 +59,7 @@ def test_one_example_a_link():
         "mqtt",
         "modbus",
         "serial",
+        "meter",
     }
 
 

@@ -137,12 +137,13 @@ class MeterGuard:
             del self._bytes[:excess]
         end, found = 0, None
         for at, frame, shape in _frames(self._bytes):
-            if at < end:  # inside one that was whole
+            if self._ask is not None and shape is self._ask.shape and (found := self._ask.take(frame)) is not None:
+                end = at + len(frame)
+                break
+            if at < end:  # inside one that is whole: its data, or the good one inside of what only looks like one
                 continue
             self._noise = self._noise or bool(self._bytes[end:at].strip(b"\xfe"))
             end = at + len(frame)
-            if self._ask is not None and shape is self._ask.shape and (found := self._ask.take(frame)) is not None:
-                break
             self.late += frame[shape.length - 1] & _REPLY != 0
         del self._bytes[:end]
         if found is not None:
