@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from edgegw.discovery.approvals import Approvals, approve, dump, load
 from edgegw.discovery.config import MAX_ENTITIES, MAX_PAYLOAD, read
 from edgegw.discovery.devices import MAX_DEVICES, devices
+from edgegw.discovery.parts import SUPPORTED
+from edgegw.discovery.profile import make
 from tests.discovery import captures
 
 TOPIC = "homeassistant/sensor/n/o/config"
@@ -58,6 +60,7 @@ CROWD = json.dumps({"cmps": {str(n): {} for n in range(MAX_ENTITIES + 1)}}).enco
         (TOPIC, b"[]", "bad-json"),
         (TOPIC, b'{"a":' * 5000, "bad-json"),
         (TOPIC, b'{"a":' + b"9" * 5000 + b"}", "bad-json"),
+        (TOPIC, b'{"a":' + b"[" * 13 + b"]" * 13 + b"}", "bad-json"),
         (TOPIC, b'{"a":NaN}', "bad-json"),
         (TOPIC, b'{"dev":7}', "bad-field"),
         (TOPIC, b'{"dev":{"ids":"' + b"x" * 300 + b'"}}', "bad-field"),
@@ -71,6 +74,18 @@ def test_a_hostile_message_is_refused_with_its_reason(topic: str, payload: bytes
     assert [one.reason for one in told.refused] == [reason]
     assert (told.owner, told.entities) == (None, ())
     assert all(one.what.isprintable() for one in told.refused)
+
+
+def test_a_number_beyond_all_bounds_is_nothing_worse_than_a_number() -> None:
+    huge = "9" * 4000
+    payload = (
+        f'{{"uniq_id":{huge},"stat_t":{huge},"min":{huge},"exp_aft":{huge},"pl_on":{huge},"dev":{{"ids":[{huge}]}}}}'
+    )
+    for component in SUPPORTED:
+        heard = devices([(f"homeassistant/{component}/o/config", payload.encode())], "homeassistant")
+        for device in heard.devices.values():
+            assert len(device.fingerprint) == 64
+            assert make(device, {}).data is None
 
 
 def test_an_empty_message_takes_a_device_back() -> None:

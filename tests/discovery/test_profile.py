@@ -138,6 +138,31 @@ def test_an_address_that_is_in_the_site_file_stays() -> None:
     assert make(device, {}).data["mqtt"]["topic"] == "zigbee2mqtt-channel26/{address}"  # type: ignore[index]  # it has data
 
 
+def there(**config: Any) -> tuple[str | None, str | None]:
+    """The topics of a device's availability and its bridge."""
+    made = announce("sensor", state_topic="z/dev-1", **config)
+    assert made.data is not None
+    mqtt = made.data["mqtt"]
+    return mqtt.get("availability", {}).get("topic"), mqtt.get("bridge", {}).get("topic")
+
+
+def test_of_several_availability_topics_the_devices_own_counts_and_the_bridge_takes_it_along() -> None:
+    hub, own = {"topic": "hub/state"}, {"topic": "z/dev-1/up"}
+    assert there(availability=[own, hub]) == there(availability=[hub, own]) == ("z/{address}/up", "hub/state")
+    assert there(availability=[own, hub], availability_mode="any") == ("z/{address}/up", None)
+    assert there(availability=[hub]) == ("hub/state", None)
+    assert there(availability=[{"topic": "#"}, {"topic": "a", "value_template": "{{ x }}"}, 7]) == (None, None)
+    assert there(availability_topic="up", payload_available="1", payload_not_available="0") == ("up", None)
+
+
+def test_a_name_in_other_letters_gives_way_to_the_place_in_the_topics() -> None:
+    made = announce("sensor", state_topic="a", name="2号水泵")
+    assert made.data is not None
+    assert list(made.data["points"]) == ["thing"]
+    assert made.data["points"]["thing"]["description"] == "2号水泵"
+    assert list(announce("sensor", state_topic="a", name="Dev 1 Pump 2").data["points"]) == ["pump_2"]  # type: ignore[index]  # it has data
+
+
 def test_the_type_of_a_sensor_without_a_unit_is_what_was_seen() -> None:
     for payload, kind in ((b'{"v":3.5}', "float"), (b'{"v":true}', "bool"), (b'{"v":"idle"}', "str")):
         made = announce("sensor", {"x/s": Seen(payload)}, state_topic="x/s", value_template="{{ value_json.v }}")

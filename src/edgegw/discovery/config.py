@@ -11,7 +11,6 @@ import re
 from typing import Any
 from unicodedata import category
 
-import msgspec
 from msgspec import Struct
 
 from edgegw.discovery.words import expand, expand_device
@@ -23,6 +22,9 @@ MAX_PAYLOAD = 64 * 1024
 
 MAX_ENTITIES = 200
 """Entities of one device: the largest known, an inverter with its cells, has some 150."""
+
+MAX_DEPTH = 12
+"""Nesting of a message: a device's with its components has five."""
 
 NAME_CHARS = 64
 """Characters of a name that are kept."""
@@ -149,22 +151,19 @@ def _parsed(payload: bytes) -> dict[str, Any]:
         raise RefusedError("too-large", f"{len(payload)} bytes; at most {MAX_PAYLOAD} are looked at")
     try:
         config = parse_json(payload)
-        canonical(config)
     except DecodeError as error:
         raise RefusedError("bad-json", clean(error.detail, 200)) from error
-    except ValueError as error:
-        raise RefusedError("bad-json", str(error)) from error
     if not isinstance(config, dict):
         raise RefusedError("bad-json", "not a JSON object")
+    if _deeper(config, MAX_DEPTH):
+        raise RefusedError("bad-json", f"nested deeper than {MAX_DEPTH}")
     return config
 
 
-def canonical(said: object) -> bytes:
-    """The same JSON for the same content. Raises ValueError for numbers beyond 64 bits and nesting too deep to be written."""
-    try:
-        return msgspec.json.encode(said, order="sorted")
-    except (OverflowError, RecursionError) as error:
-        raise ValueError("a number beyond 64 bits, or nested too deep") from error
+def _deeper(here: object, left: int) -> bool:
+    """Whether something is nested deeper than so many levels."""
+    below = here.values() if isinstance(here, dict) else here if isinstance(here, list) else ()
+    return left < 0 or any(_deeper(one, left - 1) for one in below)
 
 
 def _owner(device: object, place: str) -> Owner:

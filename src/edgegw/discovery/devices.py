@@ -8,9 +8,10 @@ import hashlib
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
-from edgegw.discovery.config import MAX_ENTITIES, Announcement, Entity, Owner, Refusal, canonical, read
+from edgegw.discovery.config import MAX_ENTITIES, Announcement, Entity, Owner, Refusal, read
 
 MAX_DEVICES = 500
 """Devices of one broker: a community's coordinators carry some hundred."""
@@ -38,7 +39,7 @@ class FoundDevice(Struct, frozen=True):
     def fingerprint(self) -> str:
         """What it announced, in 64 hex digits: the same as long as nothing that matters changes (names matter, icons do not)."""
         said = [[e.component, e.key, e.object_id, _function(e.config)] for e in self.entities]
-        return hashlib.sha256(canonical(said)).hexdigest()
+        return hashlib.sha256(msgspec.json.encode(said, order="sorted")).hexdigest()
 
 
 def _function(config: dict[str, Any]) -> dict[str, Any]:
