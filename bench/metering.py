@@ -28,7 +28,7 @@ TARGET = 1.10
 ROUNDS = 3
 ROOT = Path(__file__).parent.parent
 
-PROFILES = {
+PROFILES: dict[str, dict[str, Any]] = {
     "electricity": {
         "extends": "generic/dlt645-single-phase",
         "points": {"energy": {"report": None}, "voltage": None, "current": None, "power": None},
@@ -95,7 +95,7 @@ def write_profiles(at: Path, every_s: float) -> None:
     (at / "test").mkdir(parents=True)
     for kind, change in PROFILES.items():
         group = "energy" if kind == "electricity" else "normal"
-        meter = {**change.get("meter", {})}  # type: ignore[dict-item]  # a mapping where it is there
+        meter = {**change.get("meter", {})}
         meter["poll"] = {**meter.get("poll", {}), group: f"{every_s:g}s"}
         profile: dict[str, object] = {"vendor": "test", "model": kind, **change, "meter": meter}
         if kind in SAMPLES:
