@@ -2,7 +2,7 @@
 
 import time
 
-from bench import blocks, codecs
+from bench import blocks, codecs, messages
 from bench.figure import Figure, told
 from bench.generator import payload
 from edgegw.clock import SystemClock
@@ -37,4 +37,4 @@ def run(*, quick: bool = False) -> list[Figure]:
         best["decode"] = min(best["decode"], (middle - began) / count * 1e6)
         best["rules"] = min(best["rules"], (ended - middle) / count * 1e6)
     told_here = [told(f"decode.{name}", value, "µs/message", messages=count) for name, value in best.items()]
-    return told_here + codecs.run(quick=quick) + blocks.run(quick=quick)
+    return told_here + codecs.run(quick=quick) + blocks.run(quick=quick) + messages.run(quick=quick)
