@@ -6,7 +6,7 @@ Must not know: the gateway; it shares no code with it.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -333,12 +333,8 @@ def digits(text: str) -> bytes:
     return bytes.fromhex(text)[::-1]
 
 
-def electric(address: str, kwh_hundredths: int, others: Mapping[str, str] | None = None) -> Dlt645Meter:
-    """A single-phase meter: total energy (00010000, hundredths of a kWh), 220.0 V, 1.234 A, 0.2715 kW, 50.00 Hz, factor 0.999.
-
-    Args:
-        others: further identifiers → digits, high one first.
-    """
+def electric(address: str, kwh_hundredths: int) -> Dlt645Meter:
+    """A single-phase meter: total energy (00010000, hundredths of a kWh), 220.0 V, 1.234 A, 0.2715 kW, 50.00 Hz, factor 0.999."""
     table = {
         "00010000": f"{kwh_hundredths:08d}",
         "02010100": "2200",
@@ -346,7 +342,6 @@ def electric(address: str, kwh_hundredths: int, others: Mapping[str, str] | None
         "02030000": "002715",
         "02060000": "0999",
         "02800002": "5000",
-        **(others or {}),
     }
     return Dlt645Meter(address, {di: digits(text) for di, text in table.items()})
 
