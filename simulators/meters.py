@@ -336,13 +336,9 @@ def digits(text: str) -> bytes:
 def electric(address: str, kwh_hundredths: int) -> Dlt645Meter:
     """A single-phase meter: total energy (00010000, hundredths of a kWh), 220.0 V, 1.234 A, 0.2715 kW, 50.00 Hz, factor 0.999."""
     table = {
-        "00010000": f"{kwh_hundredths:08d}",
-        "02010100": "2200",
-        "02020100": "001234",
-        "02030000": "002715",
-        "02060000": "0999",
-        "02800002": "5000",
-    }
+        "00010000": f"{kwh_hundredths:08d}", "02010100": "2200", "02020100": "001234", "02030000": "002715",
+        "02060000": "0999", "02800002": "5000",
+    }  # fmt: skip
     return Dlt645Meter(address, {di: digits(text) for di, text in table.items()})
 
 
