@@ -164,13 +164,11 @@ def probe(
     if add and site is not None and not result.interrupted:
         from edgegw.cli.probe_add import add_found
 
-        added = add_found(site, target, result, yes=yes, quiet=as_json)
+        added = add_found(site, target, result, yes=yes)
     if as_json:
         click.echo(json.dumps(told(target, site, result, added), ensure_ascii=False))
     else:
-        show(target, site, result, why=why)
-        for id_, profile in added.items():
-            click.echo(f"added to {site.path if site else ''}: {id_} ({profile})")
+        show(target, site, result, added, why=why)
     if result.interrupted:
         return INTERRUPTED
     return 0 if result.found else NOTHING

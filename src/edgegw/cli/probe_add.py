@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 BOM = "\ufeff".encode()
 
 
-def add_found(site: "SiteFile", target: "Target", result: "Result", *, yes: bool, quiet: bool) -> dict[str, str]:
+def add_found(site: "SiteFile", target: "Target", result: "Result", *, yes: bool) -> dict[str, str]:
     """Add the finds that fit clearly. Returns id → profile of what was added; why others were not goes to `result.notes`.
 
     Raises:
@@ -37,7 +37,7 @@ def add_found(site: "SiteFile", target: "Target", result: "Result", *, yes: bool
         return {}
     named_ = named(entries, site.names)
     text = added(site.text, named_)
-    if not quiet or not yes:
+    if not yes:
         _preview(named_)
     if not yes and not click.confirm(f"Add {len(named_)} to {site.path}?", err=True):
         result.notes.append("nothing was added")

@@ -43,7 +43,7 @@ def told(target: "Target", site: "SiteFile | None", result: "Result", added: Map
     }
 
 
-def show(target: "Target", site: "SiteFile | None", result: "Result", *, why: bool) -> None:
+def show(target: "Target", site: "SiteFile | None", result: "Result", added: Mapping[str, str], *, why: bool) -> None:
     """The same for people; notes on stderr."""
     if result.found:
         for line in _table([_row(site, target, one) for one in result.found]):
@@ -58,6 +58,8 @@ def show(target: "Target", site: "SiteFile | None", result: "Result", *, why: bo
         click.echo(plain(f"  {prefix}: {count} topics, {n} messages"))
     if len(result.unread) > UNREAD_MOST:
         click.echo(f"  and {len(result.unread) - UNREAD_MOST} more")
+    for id_, profile in added.items():
+        click.echo(f"added to {site.path if site is not None else ''}: {id_} ({profile})")
     for note in result.notes:
         click.echo(plain(f"note: {note}"), err=True)
     if result.interrupted:

@@ -98,8 +98,8 @@ def fit_of(answers: Answers, name: str, profile: Profile) -> Fit | None:
     for block, answer in states:
         if isinstance(answer, tuple):
             continue
-        weight, reason = _missing(answer)
-        bits += weight
+        against, reason = _missing(answer)
+        bits += against
         hindered = f"{block.table} {block.address:#06x}+{block.count} {reason}"
         why.append(hindered)
     told: list[Weight] = []
