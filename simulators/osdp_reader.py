@@ -144,13 +144,12 @@ class OsdpReader:
             {
                 "event": self._lib.EVENT_STATUS,
                 "type": self._lib.STATUS_REPORT_LOCAL,
-                "nr_entries": 2,
-                "mask": self._status(),
+                "report": self._status(),
             }
         )
 
-    def _status(self) -> int:
-        return self.tampered | self.power_fault << 1
+    def _status(self) -> bytes:
+        return bytes((self.tampered, self.power_fault))
 
     def _submit(self, event: dict[str, Any]) -> None:
         with self._lock:
@@ -160,7 +159,7 @@ class OsdpReader:
     def _command(self, command: dict[str, Any]) -> tuple[int, dict[str, Any] | None]:
         self.told.append(command)
         if command["command"] == self._lib.CMD_STATUS:
-            return 0, command | {"nr_entries": 2, "mask": self._status()}
+            return 0, command | {"report": self._status()}
         return self.answer(command), None
 
 
@@ -177,7 +176,7 @@ class OsdpLine:
         self._heard_until = 0.0
         self._outgoing: list[tuple[float, bytes]] = []
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="osdp-line")
+        self._thread = threading.Thread(target=self._run, name="osdp-line", daemon=True)
 
     def add(self, address: int, key: bytes | None = None, *, secure: bool = True, enforce: bool = False) -> OsdpReader:
         """A reader. Without a key a `secure` one has the default key and takes the one it is given; `enforce`: it does nothing in

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from msgspec import Struct
 
-from edgegw.codec.osdp import COLORS, KEYPAD, LSTATR, RAW, RSTATR, Buzzer, Led, Output, Told
+from edgegw.codec.osdp import COLORS, ISTATR, KEYPAD, LSTATR, OSTATR, RAW, RSTATR, Buzzer, Led, Output, Told
 
 MOST_QUEUED = 32
 """Replies and outcomes kept between two looks: a refresh gives at most one of each."""
@@ -27,6 +27,10 @@ MOST_DATA = 64
 
 WAKE_STEPS = 3
 """Refreshes after which a panel that wrote nothing has nothing to write: it takes up a command, sends it, or finds none."""
+
+
+ODD = (KeyError, TypeError, ValueError, OverflowError)
+"""What reading an event raises that is not as it should be."""
 
 
 class Wire(Protocol):
@@ -110,6 +114,8 @@ class Panel:
         self.replies: deque[bytes] = deque(maxlen=MOST_QUEUED)
         self.ended: deque[Ended] = deque(maxlen=MOST_QUEUED)
         self.default_key = False
+        self.odd = 0
+        """Events without what they should have."""
         self.over = False
         """The session ended by itself, and libosdp would begin the next one in five minutes."""
 
@@ -131,14 +137,13 @@ class Panel:
     def ask_status(self) -> None:
         """Have the reader tell its tamper contact and its power."""
         lib = self._lib
-        request = {"command": lib.CMD_STATUS, "type": lib.STATUS_REPORT_LOCAL, "nr_entries": 0, "mask": 0}
-        self._panel.submit_command(0, request)
+        self._panel.submit_command(0, {"command": lib.CMD_STATUS, "type": lib.STATUS_REPORT_LOCAL})
 
     def close(self) -> None:
         """Let go of the line."""
         self._channel.wire = None
 
-    # --- called by libosdp within step(); must not raise: an exception would surface somewhere else ------------------
+    # --- called by libosdp within step(). What is raised here would surface in some later call of anybody's -------------
 
     def _event(self, _index: int, event: dict[str, Any]) -> int:
         try:
@@ -146,6 +151,8 @@ class Panel:
                 self._notified(event)
             elif self.usable and (reply := reply_of(self._lib, event)) is not None:
                 self.replies.append(reply)
+        except ODD:
+            self.odd += 1
         finally:
             event.clear()
         return 0
@@ -182,13 +189,14 @@ def reply_of(lib: Any, event: Mapping[str, Any]) -> bytes | None:  # noqa: ANN40
 
 
 def _status(lib: Any, event: Mapping[str, Any]) -> bytes | None:  # noqa: ANN401  (see above)
-    """A status event: bits in `mask`, the first entry the lowest."""
-    mask, count = event["mask"], event["nr_entries"]
-    if event["type"] == lib.STATUS_REPORT_LOCAL:
-        return bytes((LSTATR, mask & 1, mask >> 1 & 1))
-    if event["type"] == lib.STATUS_REPORT_REMOTE and count:
-        return bytes((RSTATR, mask & 0xFF))
-    return None
+    codes = {
+        lib.STATUS_REPORT_LOCAL: LSTATR,
+        lib.STATUS_REPORT_INPUT: ISTATR,
+        lib.STATUS_REPORT_OUTPUT: OSTATR,
+        lib.STATUS_REPORT_REMOTE: RSTATR,
+    }
+    code, report = codes.get(event["type"]), event["report"]
+    return None if code is None or len(report) > MOST_DATA else bytes((code,)) + report
 
 
 def _command(lib: Any, part: Told) -> dict[str, Any]:  # noqa: ANN401  (see above)
