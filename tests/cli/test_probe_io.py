@@ -17,6 +17,7 @@ from edgegw.store.lock import Lock
 from simulators.devices import LevelSensor, Sdm120, XyMd02
 from simulators.modbus import RtuBus, RtuTcpServer
 from tests.mqttio.broker import MOSQUITTO, broker, free_port, listening
+from tests.probe.asking import few, shipped
 from tests.probe.plant import in_thread
 from tests.probe.test_identify_mqtt import CLIMATE
 
@@ -36,6 +37,14 @@ def run(capsys, monkeypatch, tmp_path):
         return code, told.out, told.err
 
     return call
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Without reading the shipped profiles anew each time."""
+    monkeypatch.setattr(
+        "edgegw.cli.probe._profiles", lambda *_: {**few(), "zigbee2mqtt/climate": shipped()["zigbee2mqtt/climate"]}
+    )
 
 
 def bus(*slaves, baud=115200):
@@ -68,6 +77,7 @@ def test_the_example_of_the_docs(run, tmp_path, monkeypatch, capsys):
         assert path.read_text().replace(line.path, "/dev/ttyUSB0") == after
 
 
+@pytest.mark.usefixtures("quick")
 def test_found_is_added_with_a_backup_and_not_twice(run, tmp_path):
     with bus(Sdm120(1), XyMd02(2)) as line:
         path = site(tmp_path / "edgegw.yaml", line.path)
@@ -89,6 +99,7 @@ def test_found_is_added_with_a_backup_and_not_twice(run, tmp_path):
         assert "1 is not added: it is sdm120-1 already" in told["notes"]
 
 
+@pytest.mark.usefixtures("quick")
 def test_what_is_not_clear_or_elsewhere_is_not_added(run, tmp_path):
     with bus(Sdm120(1), LevelSensor(2)) as line:
         path = site(tmp_path / "edgegw.yaml", line.path, kind="modbus-rtu, baud: 9600")
@@ -102,6 +113,7 @@ def test_what_is_not_clear_or_elsewhere_is_not_added(run, tmp_path):
         assert "2 is not added: no profile fits clearly" in said
 
 
+@pytest.mark.usefixtures("quick")
 def test_a_site_that_would_not_be_right_stays_as_it_is(run, tmp_path):
     with bus(Sdm120(1)) as line:
         path = site(tmp_path / "edgegw.yaml", line.path, devices="devices:\n\nupstrem: {}\n")
@@ -115,6 +127,7 @@ def test_a_site_that_would_not_be_right_stays_as_it_is(run, tmp_path):
         assert [p.name for p in tmp_path.iterdir()] == ["edgegw.yaml"]
 
 
+@pytest.mark.usefixtures("quick")
 def test_asked_and_declined_nothing_is_added(run, tmp_path, monkeypatch):
     monkeypatch.setattr("click.confirm", lambda *_, **__: False)
     with bus(Sdm120(1)) as line:
@@ -127,6 +140,7 @@ def test_asked_and_declined_nothing_is_added(run, tmp_path, monkeypatch):
         assert path.read_bytes() == before
 
 
+@pytest.mark.usefixtures("quick")
 def test_nothing_is_one_and_a_busy_port_is_two(run, tmp_path):
     with bus() as line:
         code, out, _ = run(line.path, "--units", "1-2", "--only", "modbus", *QUICK)
@@ -140,6 +154,7 @@ def test_nothing_is_one_and_a_busy_port_is_two(run, tmp_path):
         assert "in use by another program (a running gateway?)" in err
 
 
+@pytest.mark.usefixtures("quick")
 def test_a_serial_server_that_a_running_gateway_polls_is_left_alone(run, tmp_path):
     with in_thread(lambda: RtuTcpServer([Sdm120(1)])) as server:
         path = tmp_path / "edgegw.yaml"
@@ -158,6 +173,7 @@ def test_a_serial_server_that_a_running_gateway_polls_is_left_alone(run, tmp_pat
         assert (code, json.loads(out)["found"][0]["fits"][0]["profile"]) == (0, "eastron/sdm120")
 
 
+@pytest.mark.usefixtures("quick")
 def test_ctrl_c_shows_what_was_found_so_far(run):
     class Rude(LevelSensor):
         def answer(self, request):
@@ -170,6 +186,7 @@ def test_ctrl_c_shows_what_was_found_so_far(run):
     assert "interrupted: this is what was found so far" in err
 
 
+@pytest.mark.usefixtures("quick")
 def test_a_broker_by_its_url(run, tmp_path):
     port = free_port()
 

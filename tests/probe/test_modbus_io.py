@@ -17,7 +17,7 @@ from edgegw.probe.ports import check_free
 from simulators.devices import LevelSensor, Sdm120, WaveshareRelay, XyMd02
 from simulators.modbus import RtuBus, RtuTcpServer, TcpServer
 from simulators.slave import Fault, Slave
-from tests.probe.asking import shipped
+from tests.probe.asking import few
 
 BAUD = 115200  # twelve times quicker than what is usual, so that tests are
 
@@ -34,7 +34,7 @@ async def running(thing):
 def scan(config, units, *, settings=(None,), timeout_s=0.03, every=False, tell=lambda *_: None):
     return ModbusProbe(
         config,
-        shipped(),
+        few(),
         settings=settings,
         units=units,
         timeout_s=timeout_s,
@@ -149,7 +149,7 @@ async def test_a_tcp_device_that_answers_to_any_unit_is_one_device():
 
 async def test_rtu_through_a_serial_server():
     async with running(RtuTcpServer([Sdm120(2)])) as server:
-        link = ModbusRtuTcpLink(kind="modbus-rtu-tcp", host="127.0.0.1", port=server.port, late="20ms")
+        link = ModbusRtuTcpLink(kind="modbus-rtu-tcp", host="127.0.0.1", port=server.port, baud=BAUD, late="20ms")
         probe = scan(link, (1, 2), timeout_s=0.1)
         await probe.run()
         assert best(probe) == {2: ("eastron/sdm120", Confidence.CLEAR)}
