@@ -68,7 +68,7 @@ class PointAnswer(Strict):
 
 
 class SampleAnswer(Strict):
-    """A message that was seen. `payload` of MQTT, `hex` of serial, `request` and `hex` of Modbus and meters."""
+    """A message that was seen. `payload` of MQTT, `hex` of serial and meters, `request` and `hex` of Modbus."""
 
     source: str = ""
     topic: str | None = None
@@ -259,7 +259,7 @@ def _sample(profile: Profile, answers: Answers, pick: Pick) -> tuple[dict[str, o
         sample = Sample.model_validate({**made, "readings": {}})
     except ValueError:
         raise ProfileError(
-            "sample", "a message is a payload (MQTT), hex (serial), or request and hex (Modbus, meters)"
+            "sample", "a message is a payload (MQTT), hex (serial, meters), or request and hex (Modbus)"
         ) from None
     if profile.link == "modbus" and sample.request is None:
         raise ProfileError("sample", "a Modbus reply does not say which registers it holds: give the request too")

@@ -161,6 +161,20 @@ class Recording:
         made: dict[str, object] = {"source": self._source, "hex": (clean + end).hex().upper()}
         return self._keep(kind, made, before, None)
 
+    def answer(self, frame: bytes) -> bool:
+        """Take a meter's answer, a whole frame; whether it became a sample. The profile must be given."""
+        if self.full or self._profile is None:
+            return False
+        self.heard += 1
+        try:
+            before = self._outcome(wire(self._profile, frame, b""))
+        except DecodeError as error:
+            before = Outcome(error=error.reason)
+        kind: Kind = ("answer",)
+        if not self._wanted(kind, before):
+            return False
+        return self._keep(kind, {"source": self._source, "hex": frame.hex().upper()}, before, None)
+
     def text(self) -> str:
         """The samples as they go under ``samples:`` of the profile; they have been read back as such. Empty without any."""
         if not self._samples:

@@ -163,25 +163,32 @@ def _modbus(given: dict[str, Any]) -> None:
     given["poll"] = _ask("Ask every", "10s")
     given["offline_after"] = _ask("Offline after a silence of", "60s")
     given["points"] = list(_points(_register, REGISTERS, "uint16"))
-    _frames(given, "A request that was seen, as hex with its CRC; empty: a sample is constructed")
+    if request := _ask("A request that was seen, as hex with its CRC; empty: a sample is constructed", ""):
+        given["sample"] = {
+            "request": request,
+            "hex": _ask("Its answer"),
+            "source": _ask("Where they are from", "captured"),
+        }
 
 
 def _serial(given: dict[str, Any]) -> None:
     from edgegw.codec.serial import SERIAL_PROTOCOLS
-    from edgegw.errors import EdgegwError
 
     given["protocol"] = _ask("Protocol of the frames", "text", tuple(SERIAL_PROTOCOLS))
     given["offline_after"] = _ask("Offline after a silence of, e.g. 1m; empty: never judged", "")
     if given["protocol"] == "text":
         end = _ask("Bytes that end a line, as hex", "0D0A")
         given["framing"] = {"kind": "delimiter", "end": end, "max": 256}
-        given["pattern"] = _ask(
-            "Pattern of a line with named groups, e.g. L=(?P<level>[0-9]+) cm; empty: the whole line", ""
-        )
-    try:
-        fields = SERIAL_PROTOCOLS[given["protocol"]](given.get("pattern") or None, "ascii").fields
-    except EdgegwError as error:
-        raise ProfileError("profile", error.detail) from error
+    fields: tuple[str, ...] = ()
+    while not fields:
+        if given["protocol"] == "text":
+            given["pattern"] = _ask(
+                "Pattern of a line with named groups, e.g. L=(?P<level>[0-9]+) cm; empty: the whole line", ""
+            )
+        try:
+            fields = SERIAL_PROTOCOLS[given["protocol"]](given.get("pattern") or None, "ascii").fields
+        except ProfileError as error:
+            click.echo(f"  not this one: {error.detail}", err=True)
     points = []
     for field in fields:
         name = _ask(f"Point for the field {field}; - leaves it out", field)
@@ -207,17 +214,7 @@ def _meter(given: dict[str, Any]) -> None:
         return {"di": di, "format": _ask("  format, e.g. XXXXXX.XX")}
 
     given["points"] = list(_points(place, TYPES, "float"))
-    _frames(given, "A request that was seen, as hex")
-
-
-def _frames(given: dict[str, Any], question: str) -> None:
-    request = _ask(question, "")
-    if request:
-        given["sample"] = {
-            "request": request,
-            "hex": _ask("Its answer"),
-            "source": _ask("Where they are from", "captured"),
-        }
+    given["sample"] = {"hex": _ask("An answer that was seen, as hex"), "source": _ask("Where it is from", "captured")}
 
 
 def _points(place: Callable[[], dict[str, Any]], kinds: tuple[str, ...], usual: str) -> Iterator[dict[str, Any]]:

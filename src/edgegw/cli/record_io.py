@@ -17,12 +17,13 @@ from typing import Any
 from edgegw.app.secrets import reveal, tls_context
 from edgegw.authoring.recording import Recording
 from edgegw.clock import Clock, SystemClock
+from edgegw.codec import cjt188, dlt645
 from edgegw.codec.modbus import READ_FUNCTIONS, read_request, seal
 from edgegw.config import schema as config
 from edgegw.config.lines import ModbusConfig
 from edgegw.config.plan import DevicePlan, LinkPlan, SitePlan
 from edgegw.errors import LinkError
-from edgegw.links.bus import Transport
+from edgegw.links.bus import Answer, Transport
 from edgegw.model import Frame, Instant, Raw
 from edgegw.ports import AckFn
 from edgegw.profiles.decode import compile_profile
@@ -35,7 +36,12 @@ GATEWAY_WAIT_S = 1.0
 PAUSE_S = 0.05
 """Between two requests on TCP, where the line prescribes none: the gateway may ask the same device."""
 
-TCP_SLICES = "socket://"
+SOCKET = "socket://"
+
+METER_CONTROL = {"dlt645": 8, "cjt188": 9}
+"""Where the control code stands in a frame, and `METER_ANSWER`: its bit that says it is from a meter."""
+
+METER_ANSWER = 0x80
 
 
 class Heard:
@@ -72,6 +78,8 @@ class Heard:
                 return lambda recording: self._serial(serial, recording)
             case config.ModbusRtuLink() | config.ModbusTcpLink() | config.ModbusRtuTcpLink() as modbus:
                 return lambda recording: self._modbus(modbus, recording)
+            case config.MeterLink() as meter:
+                return lambda recording: self._meter(meter, recording)
         raise LinkError("kind", f"a device on a link of kind {self._link.config.kind} cannot be recorded")
 
     @property
@@ -147,7 +155,7 @@ class Heard:
             full.cancel()
             await asyncio.gather(run, full, return_exceptions=True)
 
-    # --- Modbus
+    # --- lines that are asked
 
     async def _modbus(self, link: ModbusConfig, recording: Recording) -> None:
         from edgegw.links.transport import PymodbusTransport
@@ -156,52 +164,90 @@ class Heard:
             await self._alone(link.port)
         elif isinstance(link, config.ModbusRtuTcpLink):
             await self._alone(None)
-        transport = PymodbusTransport(link, self._clock)
-        await transport.open()
-        try:
-            blocks = poll_plan(self._profile)
-            due = dict.fromkeys(range(len(blocks)), 0)
-            while not recording.full:
-                number = min(due, key=lambda n: due[n])
-                wait_ns = due[number] - self._clock.now().mono_ns
-                if wait_ns > 0:
-                    await transport.idle(wait_ns / 1e9)
-                await self._ask(transport, blocks[number], recording)
-                due[number] = self._clock.now().mono_ns + round(blocks[number].period_s * 1e9)
-        finally:
-            await transport.close()
+        unit, modbus = int(self._device.address or 0), self._profile.modbus
+        strange = {} if modbus.answers_as is None else {unit: modbus.answers_as}
+        transport = PymodbusTransport(link, self._clock, strange)
 
-    async def _ask(self, transport: Transport, block: Block, recording: Recording) -> None:
+        def answered(block: Block, answer: Answer) -> None:
+            sent = read_request(unit, block.table, block.address, block.count)
+            if answer.words is not None:
+                recording.modbus(sent, _reply(unit, block.table, answer.words))
+            else:
+                recording.modbus(sent, seal(bytes((unit, READ_FUNCTIONS[block.table] | 0x80, answer.code))))
+
+        await self._rounds(transport, recording, answered, unit, (modbus.timeout, modbus.turnaround))
+
+    async def _meter(self, link: config.MeterLink, recording: Recording) -> None:
+        from edgegw.links.meter_transport import Meter, MeterTransport
+
+        await self._alone(link.port)
+        section = self._profile.meter
+        if section is None:
+            raise LinkError("profile", f"{self._device.profile} has no meter section")
+        number = str(self._device.address)
+        came = bytearray()
+
+        class Tapped(MeterTransport):
+            """Keeps the bytes of the answer as they came."""
+
+            def heard(self, data: bytes) -> None:
+                """See `MeterTransport.heard`."""
+                came.extend(data)
+                super().heard(data)
+
+        def answered(block: Block, answer: Answer) -> None:
+            del block, answer
+            framer = dlt645.Framer() if section.protocol == "dlt645" else cjt188.Framer()
+            control = METER_CONTROL[section.protocol]
+            for frame in framer.feed(bytes(came), 0):
+                if frame[control] & METER_ANSWER:  # else an adapter hears our own request
+                    recording.answer(frame)
+            came.clear()
+
+        transport = Tapped(link, {self._device.id: Meter(number, section)}, self._clock)
+        await self._rounds(transport, recording, answered, int(number), (section.timeout, section.turnaround))
+
+    async def _rounds(
+        self,
+        transport: Transport,
+        recording: Recording,
+        answered: Callable[[Block, Answer], None],
+        unit: int,
+        times: tuple[float, float],
+    ) -> None:
+        """Ask for every block, each again in its own period, until the recording is full. `times`: timeout and turnaround."""
+        from edgegw.links.bus import EXCEPTION
         from edgegw.links.request import Request
 
-        modbus, unit = self._profile.modbus, int(self._device.address or 0)
-        request = Request(
-            self._device.id,
-            unit,
-            block.table,
-            block.address,
-            block.count,
-            modbus.timeout,
-            modbus.turnaround,
-            0,
-            0,
-        )
-        answer = await transport.ask(request)
-        sent = read_request(unit, block.table, block.address, block.count)
-        if answer.words is not None:
-            recording.modbus(sent, _reply(unit, block.table, answer.words))
-        elif answer.code:
-            recording.modbus(sent, seal(bytes((unit, READ_FUNCTIONS[block.table] | 0x80, answer.code))))
-        else:
-            recording.left_out[f"{block.table} {block.address:#06x}: no valid answer ({answer.reason})"] += 1
-            await transport.recover(1, ambiguous=True)
-        await transport.idle(max(transport.gap_s, modbus.turnaround, 0.0 if transport.gap_s else PAUSE_S))
+        blocks = poll_plan(self._profile)
+        if not blocks:
+            raise LinkError("profile", f"{self._device.profile} reads nothing")
+        due = dict.fromkeys(range(len(blocks)), 0)
+        await transport.open()
+        try:
+            while not recording.full:
+                number = min(due, key=lambda n: due[n])
+                block = blocks[number]
+                if (wait_ns := due[number] - self._clock.now().mono_ns) > 0:
+                    await transport.idle(wait_ns / 1e9)
+                where = (block.table, block.address, block.count)
+                request = Request(self._device.id, unit, *where, *times, 0, 0)
+                answer = await transport.ask(request)
+                if answer.words is not None or answer.reason == EXCEPTION:
+                    answered(block, answer)
+                else:
+                    recording.left_out[f"{block.table} {block.address:#06x}: no valid answer ({answer.reason})"] += 1
+                    await transport.recover(1, ambiguous=True)
+                await transport.idle(max(transport.gap_s, times[1], 0.0 if transport.gap_s else PAUSE_S))
+                due[number] = self._clock.now().mono_ns + round(block.period_s * 1e9)
+        finally:
+            await transport.close()
 
     # --- the line
 
     async def _alone(self, port: str | None) -> None:
         """Raise LinkError if somebody else is on the line, as far as this machine can tell."""
-        if port is not None and not port.startswith(TCP_SLICES):
+        if port is not None and not port.startswith(SOCKET):
             if holder := holder_of(Path(port)):
                 raise LinkError("port-in-use", f"{port} is open in {holder}; stop it first, a line has one owner")
             return
