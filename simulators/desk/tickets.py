@@ -99,6 +99,7 @@ class Tickets:
         """
         if order.action == "none":
             self._explained(order)
+            self._over(order, now_ns)
             return
         number = self._find(order)
         if number is None:
@@ -110,6 +111,14 @@ class Tickets:
                     self._change(number, before, now_ns)
             return
         self._change(number, order, now_ns)
+
+    def _over(self, order: Order, now_ns: int) -> None:
+        """What people resolved while it was there is over: nothing is proposed any more, and they may close it."""
+        if order.over and order.ticket_id:
+            self._db.execute(
+                "UPDATE ticket SET over_ns=ifnull(over_ns, ?) WHERE ticket_id=? AND progress='resolved' AND facts_seq<=?",
+                (now_ns, order.ticket_id, -1 if order.seq is None else order.seq),
+            )
 
     def repeated(self, order: Order) -> None:
         """An event that came before: nothing to do, but whoever asked for a ticket is told of it again."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from edgegw.service.specs import OneTicket
@@ -177,6 +177,7 @@ STEPS = st.lists(
 
 @pytest.mark.parametrize("staffed", [True, False])
 @given(STEPS)
+@example([("set", "d1/leak", True), ("act", 0, "resolve"), ("reboot",), ("wait", 1), ("set", "d1/leak", False)])
 @settings(max_examples=25)
 def test_whatever_happens_each_trouble_has_one_open_ticket_and_both_sides_agree(
     staffed: bool, steps: list[Any]
