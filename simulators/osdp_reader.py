@@ -59,6 +59,7 @@ class OsdpReader:
     """One reader; made by `OsdpLine.add`.
 
     Attributes:
+        led, buzzer, keyset, status: libosdp's numbers of these commands.
         told: commands as libosdp gives them, in order.
         answer: what it makes of a command: 0 acknowledges, -1 refuses.
     """
@@ -68,6 +69,8 @@ class OsdpReader:
 
         self._lib = osdp_sys
         self._lock = line.lock
+        self.led, self.buzzer = osdp_sys.CMD_LED, osdp_sys.CMD_BUZZER
+        self.keyset, self.status = osdp_sys.CMD_KEYSET, osdp_sys.CMD_STATUS
         self.channel = _Channel(line)
         self.address = address
         self.told: list[dict[str, Any]] = []
@@ -158,8 +161,6 @@ class OsdpReader:
 
     def _command(self, command: dict[str, Any]) -> tuple[int, dict[str, Any] | None]:
         self.told.append(command)
-        if command["command"] == self._lib.CMD_STATUS:
-            return 0, command | {"report": self._status()}
         return self.answer(command), None
 
 
