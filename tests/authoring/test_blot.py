@@ -173,3 +173,29 @@ def test_text_that_is_no_json():
     assert blotter().payload("t", "{torn") == "{torn"
     with pytest.raises(UnblottableError, match="no JSON"):
         blotter("vguang/vf105").payload(ACCESS, '{"data":[{"code":"0012')
+
+
+@pytest.mark.parametrize(
+    ("read", "said"),
+    [
+        ({"each": "list", "path": "no"}, {"list": [{"no": "1"}, {"no": "0008844356"}]}),
+        ({"each": "list"}, {"list": ["0008844356"]}),
+        ({"path": "a.value", "or_path": "a"}, {"a": "0008844356"}),
+        ({"path": "a.value", "or_path": "a"}, {"a": {"value": "0008844356"}}),
+    ],
+)
+def test_a_secret_in_a_list_or_at_its_second_place(read, said):
+    profile = Profile.model_validate(
+        {
+            "vendor": "v",
+            "model": "m",
+            "source": "s",
+            "link": "mqtt",
+            "mqtt": {"topic": "t"},
+            "points": {"seen": {"type": "str", "secret": True, "mqtt": read}},
+            "samples": [{"source": "s", "payload": "{}", "readings": {}}],
+        }
+    )
+    made = blotter(profile).payload("t", json.dumps(said))
+    assert "0008844356" not in made
+    assert json.loads(made).keys() == said.keys()

@@ -10,13 +10,14 @@ can be computed from what is written.
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import reduce
 from operator import xor
 
 from edgegw.authoring.jsonspans import Path, Span, replaced, spans
 from edgegw.errors import DecodeError
 from edgegw.profiles.schema import Profile
+from edgegw.profiles.schema_mqtt import MqttRead
 
 Pick = Callable[[int], int]
 """A random whole number from 0 to below its argument (`secrets.randbelow`)."""
@@ -103,11 +104,12 @@ class Blotter:
         if self._profile is None:
             return []
         told = [
-            (tuple(point.mqtt.path.split(".")) if point.mqtt.path else (), name in self._secret)
+            (path, name in self._secret)
             for name, point in self._profile.points.items()
             if point.mqtt is not None
             and (point.mqtt.topic or self._profile.mqtt.topic) == template
             and (name in self._secret or point.type != "str" or point.map is not None)
+            for path in _paths(point.mqtt)
         ]
         match = self._profile.mqtt.match
         return told + ([(tuple(match.path.split(".")), False)] if match is not None else [])
@@ -191,6 +193,13 @@ def _named(path: Path) -> bool:
 def _cut(value: str) -> str:
     head = _DATA_URL.match(value)
     return (head[0] if head else "") + "A" * PICTURE_LEFT
+
+
+def _paths(read: MqttRead) -> Iterator[Path]:
+    """Where a point's value may be; of a list, wherever in it, all of it."""
+    for dotted in (read.each,) if read.each is not None else (read.path, read.or_path):
+        if dotted is not None:
+            yield tuple(dotted.split(".")) if dotted else ()
 
 
 def _shaped(value: str, pick: Pick) -> str:
