@@ -160,7 +160,7 @@ def test_keys_that_do_not(key):
 def test_words_that_the_profile_knows_stay_and_free_text_does_not():
     profile = LIBRARY.get("shelly/plug-s-gen3")
     free = profile.points["event"].model_copy(
-        update={"mqtt": profile.points["event"].mqtt.model_copy(update={"path": "name"})}
+        update={"mqtt": profile.points["event"].mqtt.model_copy(update={"path": "name", "each": None})}
     )
     said = '{"name":"button-long"}'
     for point, stays in ((free, False), (free.model_copy(update={"map": {"button-long": "long"}}), True)):
