@@ -1,5 +1,7 @@
 """When an OSDP reader is there, and keys put together: no session, no line."""
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -86,7 +88,7 @@ def test_told_in_turn_and_online_only_with_a_session(steps):
         if change is not None:
             assert not (change.online and watch.standing is not Standing.ONLINE)
             told.append(change.online)
-    assert all(one != next_ for one, next_ in zip(told, told[1:], strict=False))
+    assert all(one != next_ for one, next_ in itertools.pairwise(told))
 
 
 def pressed(keys, text, at=0, each_ns=NS):

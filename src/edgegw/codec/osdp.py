@@ -3,9 +3,10 @@
 Owns: header, CRC and checksum, finding replies in what a line gives, a reply's fields, a command's bytes.
 Must not know: sessions, the secure channel (libosdp has both), ports, which point a field becomes, whose card it is.
 
-A frame is ``53 address(|80 in replies) length(2, little-endian, all of it) control …``, then CRC-16/AUG-CCITT (little-endian) where
-bit 2 of control is set, else one byte that makes the sum of all zero. Bits 0 and 1 of control are the sequence number, bit 3 says
-that a security block comes before the command or reply. Here a *reply* and a *command* are the code and its data, without frame.
+A frame is ``53 address(|80 in replies) length(2, little-endian, all of it) control …``, then CRC-16/AUG-CCITT (little-endian)
+where bit 2 of control is set, else one byte that makes the sum of all zero. Bits 0 and 1 of control are the sequence number, bit
+3 says that a security block comes before the command or reply. Here a *reply* and a *command* are the code and its data, without
+frame.
 """
 
 from binascii import crc_hqx
@@ -177,7 +178,7 @@ FIELDS = (
 def reply_fields(reply: bytes, *, parity: bool) -> Fields:
     """Fields of one reply; none for replies that say nothing of a reader's state (ACK, identification …).
 
-    - ``card`` (text, ten digits as printed on cards) and ``wiegand`` (facility,number) of a read of 26, 34 or 37 bits, where `parity`;
+    - ``card`` (text, ten digits as printed) and ``wiegand`` (facility,number) of a read of 26, 34 or 37 bits, where `parity`;
     - ``number`` (text, all bits as one decimal number), ``hex`` (the same in hex), ``bits``, ``reader`` of any read;
     - ``keys``: what was pressed (digits, ``*``, ``#``); ``pin``: the digits before a closing ``#``;
     - ``tamper``, ``power_fault``: true or false; ``reader_status``: normal, lost or tampered;
@@ -192,21 +193,22 @@ def reply_fields(reply: bytes, *, parity: bool) -> Fields:
     if not reply:
         raise DecodeError("bad-frame", "an empty reply")
     data = reply[1:]
+    fields: Fields = {}
     match reply[0]:
         case 0x50:
-            return _card(data, parity=parity)
+            fields = _card(data, parity=parity)
         case 0x53:
-            return _keys(data)
+            fields = _keys(data)
         case 0x48:
             tamper, power = _exactly(data, 2, "local status")
-            return {"tamper": bool(tamper), "power_fault": bool(power)}
+            fields = {"tamper": bool(tamper), "power_fault": bool(power)}
         case 0x4B:
-            return {"reader_status": _reader_status(data)}
+            fields = {"reader_status": _reader_status(data)}
         case 0x49:
-            return _contacts("input", data)
+            fields = _contacts("input", data)
         case 0x4A:
-            return _contacts("output", data)
-    return {}
+            fields = _contacts("output", data)
+    return fields
 
 
 def _exactly(data: bytes, count: int, what: str) -> bytes:

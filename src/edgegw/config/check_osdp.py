@@ -50,7 +50,7 @@ def _link(findings: Findings, site: Site, link: LinkPlan, config: OsdpLink) -> N
     for name in config.keys:
         if name not in names:
             where = "is on another link" if name in site.devices else "is no device"
-            findings.error((*at, "keys", name), f"{name!r} {where}; {suggest(name, names, 'readers here')}", key=True)
+            findings.error((*at, "keys", name), f"{name!r} {where}; {suggest(name, names, 'readers')}", key=True)
     if config.secure == "off":
         if config.key is not None or config.keys:
             findings.error(

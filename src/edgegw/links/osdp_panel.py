@@ -176,11 +176,11 @@ def reply_of(lib: Any, event: Mapping[str, Any]) -> bytes | None:  # noqa: ANN40
     """libosdp's event as the reply it came from; None for what no profile reads, and for what does not fit."""
     kind = event.get("event")
     if kind == lib.EVENT_CARDREAD:
-        data, bits = event["data"], event.get("length", 0)
+        data, bits = bytes(event["data"]), int(event.get("length", 0))
         if event["format"] in (lib.CARD_FMT_RAW_UNSPECIFIED, lib.CARD_FMT_RAW_WIEGAND) and len(data) <= MOST_DATA:
             return bytes((RAW, event["reader_no"], event["format"])) + bits.to_bytes(2, "little") + data
     elif kind == lib.EVENT_KEYPRESS:
-        data = event["data"]
+        data = bytes(event["data"])
         if len(data) <= MOST_DATA:
             return bytes((KEYPAD, event["reader_no"], len(data))) + data
     elif kind == lib.EVENT_STATUS:
@@ -195,7 +195,7 @@ def _status(lib: Any, event: Mapping[str, Any]) -> bytes | None:  # noqa: ANN401
         lib.STATUS_REPORT_OUTPUT: OSTATR,
         lib.STATUS_REPORT_REMOTE: RSTATR,
     }
-    code, report = codes.get(event["type"]), event["report"]
+    code, report = codes.get(event["type"]), bytes(event["report"])
     return None if code is None or len(report) > MOST_DATA else bytes((code,)) + report
 
 

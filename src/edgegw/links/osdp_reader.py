@@ -13,7 +13,7 @@ from edgegw.codec.osdp import HASH, KEYPAD, STAR
 NS = 1_000_000_000
 
 REFUSED_AGAIN_NS = 2 * NS
-"""Pause after a session that the reader's answers did not lead to: a glitch is over then, a wrong key costs little of the line."""
+"""Pause where a reader's answers led to no session: a glitch is over then, and a wrong key costs little of the line."""
 
 KEYS_WITHIN_NS = 10 * NS
 """Between two keys of one entry; what was pressed before a longer pause is somebody else's."""

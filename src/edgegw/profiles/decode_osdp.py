@@ -6,7 +6,7 @@ Must not know: frames, the line, the secure channel, when a reader is lost.
 
 from edgegw.codec.osdp import reply_fields
 from edgegw.errors import DecodeError, ProfileError
-from edgegw.model import Decoded, Raw, Reading, ReaderReply
+from edgegw.model import Decoded, Raw, ReaderReply, Reading
 from edgegw.profiles.convert import converter
 from edgegw.profiles.schema import Profile
 

@@ -28,7 +28,11 @@ class OsdpSection(Strict):
 
 
 class OsdpRead(Strict):
-    """Which field of the reader's reply a point takes (`codec.osdp.reply_fields`)."""
+    """Which part of the reader's reply a point takes.
+
+    Attributes:
+        field: by name, of `codec.osdp.reply_fields`.
+    """
 
     field: str
 
@@ -38,7 +42,8 @@ class OsdpLed(Strict):
 
     Attributes:
         color: what it shows.
-        blink: how long it shows it at a time, with `off_color` as long in between; not given: without a break.
+        off_color: what it shows in between, when it blinks.
+        blink: how long it shows either at a time; not given: without a break.
         lasting: how long all in all, then what it showed before; not given: from now on.
         led, reader: which, where a reader has several.
     """
@@ -57,7 +62,13 @@ class OsdpLed(Strict):
 
 
 class OsdpBuzzer(Strict):
-    """`count` tones, each `tone` long and `pause` apart."""
+    """Tones of a reader.
+
+    Attributes:
+        tone, pause: how long each is, and how far apart.
+        count: how many.
+        reader: which, where a reader has several.
+    """
 
     tone: Lasting = 0.2
     pause: Lasting = 0.2
@@ -70,7 +81,13 @@ class OsdpBuzzer(Strict):
 
 
 class OsdpOutput(Strict):
-    """A reader's relay or transistor. `lasting`: how long (``for`` in the file), then as before; not given: from now on."""
+    """A reader's relay or transistor.
+
+    Attributes:
+        output: which.
+        state: what it becomes.
+        lasting: how long, then as before; not given: from now on.
+    """
 
     output: Annotated[int, Field(ge=0, lt=MOST_CONTACTS)] = 0
     state: Literal["active", "inactive"]
@@ -82,7 +99,11 @@ class OsdpOutput(Strict):
 
 
 class OsdpCommand(Strict):
-    """What a reader is told, in this order; confirmed by its acknowledgement of each."""
+    """What a reader is told, in this order; confirmed by its acknowledgement of each.
+
+    Attributes:
+        output, led, buzzer: at least one.
+    """
 
     output: OsdpOutput | None = None
     led: OsdpLed | None = None
