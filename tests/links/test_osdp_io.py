@@ -10,7 +10,8 @@ from edgegw.clock import SystemClock
 from edgegw.codec.osdp import Buzzer, Led
 from edgegw.config.schema import OsdpLink as OsdpConfig
 from edgegw.errors import LinkError
-from edgegw.links.osdp import OsdpLink, ReaderSpec
+from edgegw.links.osdp import OsdpLink
+from edgegw.links.osdp_orders import ReaderSpec
 from edgegw.model import OrderLane, OutcomeStatus, ReaderReply
 from edgegw.ports import Order
 from edgegw.profiles.encode import SerialWrite

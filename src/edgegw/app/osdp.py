@@ -11,7 +11,8 @@ from edgegw.clock import Clock
 from edgegw.config.plan import LinkPlan, SitePlan
 from edgegw.config.schema import OsdpLink as OsdpLinkConfig
 from edgegw.errors import ConfigError
-from edgegw.links.osdp import OsdpLink, ReaderSpec
+from edgegw.links.osdp import OsdpLink
+from edgegw.links.osdp_orders import ReaderSpec
 from edgegw.ports import Sink
 
 KEY_BYTES = 16

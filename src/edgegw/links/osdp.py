@@ -10,17 +10,15 @@ notice; its first answer begins a session anew. All in the event loop: libosdp's
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable, Sequence
-
-from msgspec import Struct
 
 from edgegw.clock import Clock
 from edgegw.codec.osdp import KEYPAD, POLL, frame
 from edgegw.config.schema import OsdpLink as OsdpConfig
+from edgegw.links.osdp_orders import ORDERS_MOST, WHY, Pending, Reader, ReaderSpec, give, outcome_of
 from edgegw.links.osdp_panel import WAKE_STEPS, MakePanel, Panel
 from edgegw.links.osdp_port import Port, open_port
-from edgegw.links.osdp_reader import NS, Keys, Standing, Watch
+from edgegw.links.osdp_reader import NS, Standing, Watch
 from edgegw.model import Instant, Outcome, OutcomeStatus, ReaderReply
 from edgegw.ports import Order, Sink
 from edgegw.profiles.encode_osdp import OsdpSend
@@ -45,44 +43,7 @@ STATUS_EVERY_NS = 60 * NS
 GAP_CHARACTERS = 2
 """Silence before a command, in characters (the standard's least)."""
 
-ORDERS_MOST = 4
-"""Orders that wait for one reader; one is carried out at a time."""
-
 BITS_PER_CHARACTER = 10
-
-
-class ReaderSpec(Struct, frozen=True):
-    """A reader on the line. `key`: 16 bytes; None where the line is not secured."""
-
-    device: str
-    address: int
-    key: bytes | None
-
-
-class _Pending(Struct):
-    """An order on its way. `left`: its commands that have not ended; 0 before it is handed over."""
-
-    order: Order
-    parts: OsdpSend
-    outcome: asyncio.Future[Outcome]
-    left: int = 0
-    ok: bool = True
-    refused: bool = False
-
-
-class _Reader:
-    """One reader's session and what waits for it."""
-
-    def __init__(self, spec: ReaderSpec, watch: Watch) -> None:
-        self.spec = spec
-        self.watch = watch
-        self.panel: Panel | None = None
-        self.keys = Keys()
-        self.waiting: deque[_Pending] = deque()
-        self.current: _Pending | None = None
-        self.installed = False
-        self.status_ns = 0
-        self.logged = ""
 
 
 class OsdpLink:
@@ -115,7 +76,7 @@ class OsdpLink:
         self._make_panel: MakePanel = make_panel or Panel
         self._secure = config.secure != "off"
         self._gap_s = GAP_CHARACTERS * BITS_PER_CHARACTER / config.baud
-        self._readers = [_Reader(spec, self._watch()) for spec in readers]
+        self._readers = [Reader(spec, self._watch()) for spec in readers]
         self._by_device = {reader.spec.device: reader for reader in self._readers}
         self._search_ns = 0
         self._wake = asyncio.Event()
@@ -155,7 +116,7 @@ class OsdpLink:
 
     # --- a turn -------------------------------------------------------------------------------------------------------
 
-    async def _turn(self, port: Port, reader: _Reader) -> bool:
+    async def _turn(self, port: Port, reader: Reader) -> bool:
         """Whether anything was sent."""
         port.turn(reader.spec.address)
         if reader.watch.standing is Standing.AWAY:
@@ -165,7 +126,7 @@ class OsdpLink:
         self._judge(reader)
         return sent
 
-    async def _search(self, port: Port, reader: _Reader) -> bool:
+    async def _search(self, port: Port, reader: Reader) -> bool:
         now_ns = self._now_ns()
         if now_ns < max(reader.watch.try_ns, self._search_ns):
             return False
@@ -179,7 +140,7 @@ class OsdpLink:
             reader.watch.try_ns = self._search_ns + 1  # those that wait longer go first
         return True
 
-    async def _talk(self, port: Port, reader: _Reader) -> bool:
+    async def _talk(self, port: Port, reader: Reader) -> bool:
         if reader.panel is None:
             install = self._config.secure == "install" and not reader.installed
             reader.panel = self._make_panel(reader.spec.address, port, reader.spec.key, install=install)
@@ -191,7 +152,7 @@ class OsdpLink:
             sent = True
         return sent
 
-    async def _exchange(self, port: Port, reader: _Reader, panel: Panel) -> bool:
+    async def _exchange(self, port: Port, reader: Reader, panel: Panel) -> bool:
         """One command and its answer, if the session has one to send."""
         if not any(self._step(panel) for _ in range(WAKE_STEPS)):
             return False
@@ -213,7 +174,7 @@ class OsdpLink:
         self.longest_step_ns = max(self.longest_step_ns, self._now_ns() - before_ns)
         return sent
 
-    def _take(self, reader: _Reader, panel: Panel) -> None:
+    def _take(self, reader: Reader, panel: Panel) -> None:
         now = self._clock.now()
         while panel.replies:
             reply = panel.replies.popleft()
@@ -231,11 +192,11 @@ class OsdpLink:
             pending.refused |= ended.refused
             if pending.left == 0:
                 reader.current = None
-                _give(pending, _outcome(pending))
+                give(pending, outcome_of(pending))
 
     # --- standing -----------------------------------------------------------------------------------------------------
 
-    def _judge(self, reader: _Reader) -> None:
+    def _judge(self, reader: Reader) -> None:
         now = self._clock.now()
         panel = reader.panel
         before = reader.watch.standing
@@ -253,7 +214,7 @@ class OsdpLink:
         if told is not None:
             self._tell(reader, told.reason, now, online=told.online)
 
-    def _tell(self, reader: _Reader, reason: str, now: Instant, *, online: bool) -> None:
+    def _tell(self, reader: Reader, reason: str, now: Instant, *, online: bool) -> None:
         device = reader.spec.device
         if online:
             if reader.logged:
@@ -265,7 +226,7 @@ class OsdpLink:
             log.warning("link %s: reader %s at address %d: %s", self.name, device, reader.spec.address, WHY[reason])
         self._sink.offer(device, ReaderReply(b"", online=online), now)
 
-    def _note_install(self, reader: _Reader, panel: Panel, standing: Standing) -> None:
+    def _note_install(self, reader: Reader, panel: Panel, standing: Standing) -> None:
         if self._config.secure != "install" or reader.installed or standing is not Standing.ONLINE:
             return
         reader.installed = True  # from here on only under this key
@@ -276,17 +237,17 @@ class OsdpLink:
             "was given its key under the default one, which everybody knows" if panel.default_key else "has its key",
         )
 
-    def _end(self, reader: _Reader, reason: str) -> None:
+    def _end(self, reader: Reader, reason: str) -> None:
         """End a session, and what was under way with it."""
         if reader.panel is not None:
             reader.panel.close()
             reader.panel = None
         if (pending := reader.current) is not None:
             reader.current = None
-            _give(pending, Outcome(OutcomeStatus.UNKNOWN, "link-lost" if reason == "link-lost" else "no-answer"))
+            give(pending, Outcome(OutcomeStatus.UNKNOWN, "link-lost" if reason == "link-lost" else "no-answer"))
         while reader.waiting:
             reason_given = "link-down" if reason == "link-lost" else reason
-            _give(reader.waiting.popleft(), Outcome(OutcomeStatus.FAILED, reason_given))
+            give(reader.waiting.popleft(), Outcome(OutcomeStatus.FAILED, reason_given))
 
     # --- orders -------------------------------------------------------------------------------------------------------
 
@@ -307,7 +268,7 @@ class OsdpLink:
         reader = self._by_device[order.device]
         if len(reader.waiting) >= ORDERS_MOST:
             return Outcome(OutcomeStatus.FAILED, "busy", f"{ORDERS_MOST} orders wait for the reader")
-        pending = _Pending(order, order.outgoing, asyncio.get_running_loop().create_future())
+        pending = Pending(order, order.outgoing, asyncio.get_running_loop().create_future())
         reader.waiting.append(pending)
         self._wake.set()
         try:
@@ -316,21 +277,21 @@ class OsdpLink:
         except TimeoutError:
             if pending.left:
                 return Outcome(OutcomeStatus.UNKNOWN, "no-answer")
-            _give(pending, expired := Outcome(OutcomeStatus.EXPIRED, "deadline"))
+            give(pending, expired := Outcome(OutcomeStatus.EXPIRED, "deadline"))
             return expired
 
-    def _hand_over(self, reader: _Reader, panel: Panel) -> None:
+    def _hand_over(self, reader: Reader, panel: Panel) -> None:
         while reader.current is None and reader.waiting:
             pending = reader.waiting.popleft()
             if pending.outcome.done():
                 continue
             if self._now_ns() >= pending.order.deadline_ns:
-                _give(pending, Outcome(OutcomeStatus.EXPIRED, "deadline"))
+                give(pending, Outcome(OutcomeStatus.EXPIRED, "deadline"))
                 continue
             pending.left = sum(panel.submit(part) for part in pending.parts.parts)
             pending.ok = pending.left == len(pending.parts.parts)
             if pending.left == 0:
-                _give(pending, Outcome(OutcomeStatus.FAILED, "device-down", "the session takes no command now"))
+                give(pending, Outcome(OutcomeStatus.FAILED, "device-down", "the session takes no command now"))
                 continue
             self.orders += 1
             reader.current = pending
@@ -356,23 +317,3 @@ class OsdpLink:
 
     def _now_ns(self) -> int:
         return self._clock.now().mono_ns
-
-
-WHY = {
-    "silent": "does not answer",
-    "insecure": "answers, but not under a secure channel with its key; refused as insecure",
-    "not-understood": "answers, and no session comes about",
-}
-
-
-def _outcome(pending: _Pending) -> Outcome:
-    if pending.ok:
-        return Outcome(OutcomeStatus.DONE)
-    if pending.refused:
-        return Outcome(OutcomeStatus.FAILED, "device-refused", "the reader does not take it")
-    return Outcome(OutcomeStatus.UNKNOWN, "no-answer")
-
-
-def _give(pending: _Pending, outcome: Outcome) -> None:
-    if not pending.outcome.done():
-        pending.outcome.set_result(outcome)

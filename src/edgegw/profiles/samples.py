@@ -6,15 +6,23 @@ Must not know: files and positions.
 
 from collections.abc import Iterator, Mapping
 
-from edgegw.codec.framing import make_framer
 from edgegw.codec import osdp
+from edgegw.codec.framing import make_framer
 from edgegw.codec.modbus import parse_pair, write_request
 from edgegw.errors import CommandError, DecodeError
 from edgegw.model import Decoded, Frame, MqttPayload, Quality, Raw, ReaderReply, Value
 from edgegw.profiles.decode import Decoder, compile_profile
 from edgegw.profiles.decode_meter import answer_of
 from edgegw.profiles.decode_modbus import ModbusDecoder
-from edgegw.profiles.encode import Encoder, MeterWrite, ModbusWrite, MqttPublish, Outgoing, SerialWrite, compile_commands
+from edgegw.profiles.encode import (
+    Encoder,
+    MeterWrite,
+    ModbusWrite,
+    MqttPublish,
+    Outgoing,
+    SerialWrite,
+    compile_commands,
+)
 from edgegw.profiles.encode_osdp import OsdpSend
 from edgegw.profiles.owntime import own_time
 from edgegw.profiles.schema import Profile, Sample
