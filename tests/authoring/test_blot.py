@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgegw.authoring.blot import Blotter, UnblottableError
-from edgegw.codec import cards
+from edgegw.codec import cards, wiegand
 from edgegw.errors import DecodeError
 from edgegw.profiles.loader import ProfileLibrary
 from edgegw.profiles.schema import Profile
@@ -93,8 +93,40 @@ def test_tlv_frames_keep_command_length_and_checksum(data):
     assert len(str(made["hex"])) == 2 * len(data)
 
 
+@given(
+    st.sampled_from([26, 34, 37]),
+    st.integers(0, 2**35 - 1),
+    st.sampled_from([(), (0,), (-1,), (0, -1)]),
+    st.integers(0, 9),
+)
+def test_wiegand_bits_keep_their_parity_or_its_faults(size, data, faults, seed):
+    layout = wiegand.LAYOUTS[size]
+    data &= (1 << size - 2) - 1
+    bits = list(wiegand.encode(size, data >> layout.card, data & (1 << layout.card) - 1))
+    for at in faults:
+        bits[at] = str(1 - int(bits[at]))
+    line = f" {''.join(bits)}".encode()
+    made = blotter("generic/wiegand-serial", seed).frame(line)
+    assert len(made) == len(line)
+    if not faults:
+        assert wiegand.from_bits(made)["bits"] == size
+        return
+    with pytest.raises(DecodeError) as refused:
+        wiegand.from_bits(made)
+    assert refused.value.reason == "bad-checksum"
+
+
+def test_wiegand_in_hex():
+    made = blotter("generic/wiegand-serial-hex").frame(b"00d507D0\r")
+    assert wiegand.from_hex(made)["bits"] == 34
+    assert made.strip().lower() != b"00d507d0"
+
+
 @pytest.mark.parametrize("frame", [b"", b"\x02\x03", b"\x02" + b"x" * 12 + b"\x03", bytes(14)])
-@pytest.mark.parametrize("name", ["generic/rdm6300", "generic/em4100-binary", "vguang/tlv"])
+@pytest.mark.parametrize(
+    "name",
+    ["generic/rdm6300", "generic/em4100-binary", "vguang/tlv", "generic/wiegand-serial", "generic/wiegand-serial-hex"],
+)
 def test_what_is_no_frame_is_not_passed_on(name, frame):
     if name == "vguang/tlv" and len(frame) == 14:
         frame = b"\x55\xaa" + frame

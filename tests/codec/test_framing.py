@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgegw.codec.framing import Delimiter, Fixed, LengthPrefixed, StxEtx, make_framer
-from edgegw.profiles.schema import DelimiterFraming, FixedFraming, LengthFraming, StxEtxFraming
+from edgegw.profiles.schema_serial import DelimiterFraming, FixedFraming, LengthFraming, StxEtxFraming
 
 MS = 1_000_000
 CARD = bytes.fromhex("0231303030383646343434323603")

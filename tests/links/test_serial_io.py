@@ -13,7 +13,7 @@ from edgegw.links.supervisor import Supervisor
 from edgegw.model import Frame, OrderLane
 from edgegw.ports import Order
 from edgegw.profiles.encode import MqttPublish, SerialWrite
-from edgegw.profiles.schema import SerialSection
+from edgegw.profiles.schema_serial import SerialSection
 from simulators.line import PtyLine
 from simulators.serial_devices import EmBinaryReader, Gm65, Rdm6300, em_frame, rdm6300_frame
 

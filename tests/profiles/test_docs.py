@@ -1,57 +1,26 @@
 """docs/profiles.md tells the truth: its examples pass their samples, and every reason and protocol is on the page."""
 
+import os
 import re
 from pathlib import Path
 
 import pytest
 
 from edgegw.codec.serial import SERIAL_PROTOCOLS
+from edgegw.config.reference import models, notes, tables
 from edgegw.profiles.decode import REASONS
 from edgegw.profiles.loader import load_profile
-from edgegw.profiles.schema import Point, Profile, Sample
-from edgegw.profiles.schema_commands import (
-    Arg,
-    CommandSample,
-    CommandSpec,
-    Confirm,
-    ModbusCommand,
-    MqttCommand,
-    MqttReplyRead,
-    SerialCommand,
-)
-from edgegw.profiles.schema_meter import MeterCommand, MeterRead, MeterSection
-from edgegw.profiles.schema_modbus import ModbusRead, ModbusSection
-from edgegw.profiles.schema_mqtt import MqttAck, MqttAvailability, MqttRead, MqttSection, MqttStale, MqttTime
+from edgegw.profiles.schema import Profile
 
-PAGE = (Path(__file__).parents[2] / "docs" / "profiles.md").read_text()
+PATH = Path(__file__).parents[2] / "docs" / "profiles.md"
+BEGIN, END = "<!-- reference: begin (generated) -->\n", "<!-- reference: end -->\n"
+WHOLE = PATH.read_text(encoding="utf-8")
+PAGE = WHOLE.partition("## Field reference")[0]
+"""What was written by hand: the reference names everything by itself."""
+
 EXAMPLES = [
     block for block in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL) if block.startswith(("vendor:", "extends:"))
 ]
-
-MODELS = (
-    Profile,
-    Point,
-    Sample,
-    MeterSection,
-    MeterRead,
-    MeterCommand,
-    ModbusSection,
-    ModbusRead,
-    MqttSection,
-    MqttRead,
-    MqttAvailability,
-    CommandSpec,
-    Arg,
-    ModbusCommand,
-    MqttCommand,
-    MqttReplyRead,
-    SerialCommand,
-    Confirm,
-    CommandSample,
-    MqttAck,
-    MqttStale,
-    MqttTime,
-)
 
 
 def test_one_example_a_link():
@@ -79,8 +48,27 @@ def test_examples_pass(example, tmp_path):
     [
         *sorted(REASONS),
         *SERIAL_PROTOCOLS,
-        *(field for model in MODELS for field in model.model_fields),
+        *dict.fromkeys(info.alias or field for model in models(Profile) for field, info in model.model_fields.items()),
     ],
 )
 def test_named_on_the_page(name):
     assert any(text in PAGE for text in (f"`{name}`", f"`{name}.", f".{name}`"))
+
+
+def test_every_key_is_explained():
+    assert [
+        f"{model.__name__}.{field}"
+        for model in models(Profile)
+        for field in model.model_fields
+        if field not in notes(model) and field != "kind"
+    ] == []
+
+
+def test_the_page_holds_the_reference():
+    """EDGEGW_WRITE_DOCS=1 brings the page up to date."""
+    before, rest = WHOLE.split(BEGIN)
+    inside, after = rest.split(END)
+    if os.environ.get("EDGEGW_WRITE_DOCS"):
+        PATH.write_text(f"{before}{BEGIN}\n{tables(Profile)}\n{END}{after}", encoding="utf-8")
+        return
+    assert inside == f"\n{tables(Profile)}\n"

@@ -15,6 +15,7 @@ from functools import reduce
 from operator import xor
 
 from edgegw.authoring.jsonspans import Path, Span, replaced, spans
+from edgegw.codec import wiegand
 from edgegw.errors import DecodeError
 from edgegw.profiles.schema import Profile
 from edgegw.profiles.schema_mqtt import MqttRead
@@ -41,6 +42,7 @@ PICTURE_LEFT = 8
 _DATA_URL = re.compile(r"data:[\w/+.-]+;base64,")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
+NO_FRAME = "it is no frame of this reader, so what is secret in it cannot be found"
 FRAME_LOST = "the frame's checksum cannot be made anew by this program"
 
 
@@ -243,9 +245,9 @@ def _rdm6300(frame: bytes, text: Replace) -> bytes:
     try:
         data = bytes.fromhex(frame[1:13].decode("ascii"))
     except ValueError:
-        raise UnblottableError("it is no frame of this reader, so what is secret in it cannot be found") from None
+        raise UnblottableError(NO_FRAME) from None
     if len(frame) != 14 or len(data) != 6:
-        raise UnblottableError("it is no frame of this reader, so what is secret in it cannot be found")
+        raise UnblottableError(NO_FRAME)
     wrong = _sum(data)
     ident = _card(data[:5], text)
     return frame[:1] + (ident + bytes((_sum(ident) ^ wrong,))).hex().upper().encode() + frame[13:]
@@ -253,7 +255,7 @@ def _rdm6300(frame: bytes, text: Replace) -> bytes:
 
 def _em_binary(frame: bytes, text: Replace) -> bytes:
     if len(frame) != 10:
-        raise UnblottableError("it is no frame of this reader, so what is secret in it cannot be found")
+        raise UnblottableError(NO_FRAME)
     wrong = _sum(frame[1:9])
     body = frame[1:3] + _card(frame[3:8], text)
     return frame[:1] + body + bytes((_sum(body) ^ wrong,)) + frame[9:]
@@ -262,7 +264,7 @@ def _em_binary(frame: bytes, text: Replace) -> bytes:
 def _vguang(frame: bytes, text: Replace) -> bytes:
     size = int.from_bytes(frame[3:5], "little") if len(frame) >= 6 else -1
     if len(frame) != size + 6:
-        raise UnblottableError("it is no frame of this reader, so what is secret in it cannot be found")
+        raise UnblottableError(NO_FRAME)
     wrong = _sum(frame)
     data = frame[5:-1]
     try:
@@ -273,9 +275,38 @@ def _vguang(frame: bytes, text: Replace) -> bytes:
     return body + bytes((_sum(body) ^ wrong,))
 
 
+def _wiegand_hex(frame: bytes, text: Replace) -> bytes:
+    """Hex digits without any parity of their own."""
+    digits = frame.strip()
+    if not re.fullmatch(rb"[0-9a-fA-F]+", digits):
+        raise UnblottableError(NO_FRAME)
+    return frame.replace(digits, text(digits.decode().upper()).encode(), 1)
+
+
+def _wiegand_bits(frame: bytes, text: Replace) -> bytes:
+    """Other data bits, both parity bits right or wrong as they were."""
+    bits = frame.strip().decode("latin-1")
+    layout = wiegand.LAYOUTS.get(len(bits))
+    if layout is None or bits.strip("01"):
+        raise UnblottableError(NO_FRAME)
+
+    def sealed(data: int) -> str:
+        return wiegand.encode(layout.bits, data >> layout.card, data & ((1 << layout.card) - 1))
+
+    data, width = int(bits[1:-1], 2), layout.bits - 2
+    right = sealed(data)
+    made = sealed(int(text(f"{data:010X}"), 16) & ((1 << width) - 1))
+    flipped = "".join(
+        bit if was == good else str(1 - int(bit)) for bit, was, good in zip(made, bits, right, strict=True)
+    )
+    return frame.replace(bits.encode(), flipped.encode(), 1)
+
+
 _RESEAL: dict[str, Callable[[bytes, Replace], bytes]] = {
     "rdm6300": _rdm6300,
     "em-binary": _em_binary,
     "vguang": _vguang,
+    "wiegand-hex": _wiegand_hex,
+    "wiegand-bits": _wiegand_bits,
 }
 """Protocols whose frames can be closed again: a right checksum stays right, a wrong one is wrong by the same bits."""

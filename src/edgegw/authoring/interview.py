@@ -22,7 +22,8 @@ from edgegw.model import Decoded
 from edgegw.profiles.decode import compile_profile
 from edgegw.profiles.fields import HexBytes, Slug, Strict
 from edgegw.profiles.samples import SAMPLE_ADDRESS, raw_of
-from edgegw.profiles.schema import DelimiterFraming, PointType, Profile, Sample
+from edgegw.profiles.schema import PointType, Profile, Sample
+from edgegw.profiles.schema_serial import DelimiterFraming
 
 HEAD = "Made by `edgegw profile new`; alarms and commands are yours to add (docs/profiles.md)."
 

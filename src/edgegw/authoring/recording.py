@@ -23,7 +23,8 @@ from edgegw.profiles.convert import as_text
 from edgegw.profiles.decode import Decoder, compile_profile
 from edgegw.profiles.decode_mqtt import parse_json, walk
 from edgegw.profiles.samples import SAMPLE_ADDRESS, run, wire
-from edgegw.profiles.schema import DelimiterFraming, Profile, Sample
+from edgegw.profiles.schema import Profile, Sample
+from edgegw.profiles.schema_serial import DelimiterFraming
 from edgegw.yamlpos import parse
 
 SAME_KIND = 2

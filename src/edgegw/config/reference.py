@@ -193,20 +193,22 @@ def _default(info: FieldInfo) -> str:
     if info.is_required():
         return "required"
     value = info.get_default()
-    if value is None or value in ({}, (), "") or isinstance(value, BaseModel):
+    if value is None or value in ({}, (), "", b"") or isinstance(value, BaseModel):
         return ""
-    if "duration" in _kind(info.annotation, info):
+    if "duration" in _kind(info.annotation, info) and not isinstance(value, dict):
         return f"`{_duration(value)}`"
     if "size" in _kind(info.annotation, info):
         return f"`{value // (1024 * 1024)}MiB`"
-    if isinstance(value, tuple):
-        return ", ".join(f"`{_plain(v)}`" for v in value)
-    return f"`{_plain(value)}`"
+    return ", ".join(f"`{_plain(v)}`" for v in (value if isinstance(value, tuple) else (value,)))
 
 
 def _plain(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, bytes):
+        return f'"{value.hex().upper()}"'
+    if isinstance(value, dict):  # of durations: poll groups
+        return "{" + ", ".join(f"{key}: {_duration(span)}" for key, span in value.items()) + "}"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

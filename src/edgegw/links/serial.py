@@ -20,7 +20,7 @@ from edgegw.errors import LinkError
 from edgegw.model import Frame, Outcome, OutcomeStatus
 from edgegw.ports import Order, Sink
 from edgegw.profiles.encode import SerialWrite
-from edgegw.profiles.schema import SerialSection
+from edgegw.profiles.schema_serial import SerialSection
 
 if TYPE_CHECKING:  # serialx costs 0.1 s to import: only where such a link is opened
     from serialx import BaseSerialTransport

@@ -8,7 +8,8 @@ from edgegw.codec.serial import SERIAL_PROTOCOLS, SerialParser
 from edgegw.errors import DecodeError, ProfileError
 from edgegw.model import Decoded, Frame, Raw, Reading
 from edgegw.profiles.convert import converter
-from edgegw.profiles.schema import Profile, SerialSection
+from edgegw.profiles.schema import Profile
+from edgegw.profiles.schema_serial import SerialSection
 
 
 def parser_of(section: SerialSection) -> SerialParser:

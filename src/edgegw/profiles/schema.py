@@ -20,6 +20,7 @@ from edgegw.profiles.schema_meter import MeterRead, MeterSection
 from edgegw.profiles.schema_modbus import ModbusRead, ModbusSection
 from edgegw.profiles.schema_mqtt import MqttRead, MqttSection
 from edgegw.profiles.schema_osdp import OsdpRead, OsdpSection
+from edgegw.profiles.schema_serial import SerialRead, SerialSection
 
 PointType = Literal[
     "bool", "int", "float", "str", "uint16", "int16", "uint32", "int32", "uint64", "int64", "float32", "float64",
@@ -28,12 +29,6 @@ PointType = Literal[
 """bool, int, float and str suit messages that carry text or JSON; the sized ones suit registers and binary fields."""
 
 Scalar = bool | int | float | str | None
-
-
-class SerialRead(Strict):
-    """Which field of the parsed serial frame a point takes; fields come from `serial.protocol`."""
-
-    field: str
 
 
 class Condition(Strict):
@@ -147,7 +142,8 @@ class Point(Strict):
     """A named value of the device.
 
     Attributes:
-        type: see `PointType`.
+        type: bool, int, float and str suit messages that carry text or JSON; the sized ones suit registers and binary fields.
+        description: for people.
         unit: UCUM-like, e.g. ``V``, ``Cel``, ``kW.h``, ``%``.
         scale, offset: value = raw × scale + offset; decimal scales are applied exactly (0.1 never gives 23.400000000000002).
         decimals: round to what the device resolves: a float32 of 230.20001 from a meter that shows tenths is 230.2.
@@ -155,6 +151,8 @@ class Point(Strict):
         min, max: outside is a decode error (a sensor's error code, a torn frame).
         length: registers of a ``str``.
         optional: a message without this point is fine (partial updates); on Modbus every point is always there.
+        mqtt, modbus, serial, osdp, meter: where it is; the link's own.
+        report: which of its readings become records; the profile's `report` if not given.
         secret: a card number, code or PIN: doors are told, but no record, log or figure shows it.
     """
 
@@ -178,89 +176,14 @@ class Point(Strict):
     report: Report | None = None
 
 
-class DelimiterFraming(Strict):
-    """Frames end with `end` (kept out of the frame). `max`: bytes an unfinished frame may hold."""
-
-    kind: Literal["delimiter"]
-    end: HexBytes
-    max: Annotated[int, Field(ge=1, le=65536)] = 1024
-
-
-class FixedFraming(Strict):
-    """Every frame has `length` bytes; `start`, if given, begins each and is what is searched after garbage; `end` ends each."""
-
-    kind: Literal["fixed"]
-    length: Annotated[int, Field(ge=1, le=65536)]
-    start: HexBytes = b""
-    end: HexBytes = b""
-    idle: Duration = 0.1
-
-
-class LengthFraming(Strict):
-    """A header, then a length field, then the rest.
-
-    Attributes:
-        start, end: bytes every frame begins with, and ends with if there are any; they tell frames from garbage.
-        offset, size, order: where the length field is, 1 or 2 bytes, big- or little-endian.
-        adjust: bytes of the whole frame that the length field does not count.
-    """
-
-    kind: Literal["length"]
-    start: HexBytes
-    end: HexBytes = b""
-    offset: Annotated[int, Field(ge=0, le=64)]
-    size: Literal[1, 2] = 1
-    order: Literal["big", "little"] = "big"
-    adjust: int = 0
-    max: Annotated[int, Field(ge=1, le=65536)] = 1024
-    idle: Duration = 0.1
-
-
-class StxEtxFraming(Strict):
-    """From `stx` to `etx`, both kept in the frame. `idle`: an unfinished frame older than this is garbage."""
-
-    kind: Literal["stx-etx"]
-    stx: HexBytes = b"\x02"
-    etx: HexBytes = b"\x03"
-    max: Annotated[int, Field(ge=2, le=65536)] = 1024
-    idle: Duration = 0.1
-
-    @model_validator(mode="after")
-    def _apart(self) -> "StxEtxFraming":
-        if set(self.stx) & set(self.etx):
-            raise ValueError("stx and etx must not share a byte: where a frame ends could not be told")
-        return self
-
-
-Framing = Annotated[DelimiterFraming | FixedFraming | LengthFraming | StxEtxFraming, Field(discriminator="kind")]
-
-
-class SerialSection(Strict):
-    """How bytes on a serial line become frames and fields.
-
-    Attributes:
-        framing: how frames are cut.
-        protocol: a parser by name, from codec.SERIAL_PROTOCOLS (``rdm6300``, ``em-binary``, ``text`` …); it gives fields.
-        pattern: for ``text``: a regular expression; its named groups are the fields.
-        repeat: a frame equal to the one before within this time is the same event (a card held at a reader); 0: keep all.
-        request: bytes to send every `every`, for devices that only answer; None for devices that talk by themselves.
-    """
-
-    framing: Framing
-    protocol: Slug
-    pattern: str | None = None
-    encoding: Literal["ascii", "utf-8", "gb2312"] = "ascii"
-    repeat: Duration = 0.0
-    request: HexBytes | None = None
-    every: Duration = 10.0
-
-
 class Sample(Strict):
     """A real message and what must come of it. Exactly one of `payload` (MQTT) and `hex` (serial frame, Modbus or meter answer).
 
     Attributes:
         source: where the bytes are from: captured, constructed, which document.
+        payload, retained: of an MQTT message.
         topic: MQTT topic, with ``{address}``; the profile's first topic if not given.
+        hex: serial: the bytes on the wire, delimiters included; Modbus and meters: the answer.
         address: what ``{address}`` is; ``sample`` if not given.
         request: for Modbus: the request frame that `hex` answers.
         given: for Modbus: values that points which scale others had before (`ModbusRead.scale_from`, `decimals_from`).
@@ -307,10 +230,18 @@ class Profile(Strict):
     Attributes:
         extends: a profile, ``<vendor>/<model>``, that this one takes over: what is said here counts, sections merge key by key,
             lists are replaced, null removes. Everything may be left out that the other one says, samples excepted.
+        vendor, model: who makes it, and what it is called there.
+        description: what it is, in a line, for people.
         link: which kind of link its devices are on.
         source: the document or captures the facts are from.
         offline_after: a device silent for this long is offline (Modbus, meters: counted from the last answered poll).
-        commands: what it can be told to do, by name. command_samples: what must be sent for them.
+        mqtt, modbus, serial, osdp, meter: how this kind of device is read; the link's own.
+        report: which readings become records, unless a point says otherwise.
+        points: its values, by name.
+        alarms: what it can raise, by name; a site may change or switch off each.
+        commands: what it can be told to do, by name.
+        samples: messages and what must come of them; at least one.
+        command_samples: what must be sent for the commands.
     """
 
     extends: str | None = None

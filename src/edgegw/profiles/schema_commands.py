@@ -26,7 +26,10 @@ class Arg(Strict):
     """An argument of a command.
 
     Attributes:
-        min, max: bounds of a number; max_length: of a text.
+        type: of the value.
+        description: for people.
+        min, max: bounds of a number.
+        max_length: characters of a text at most.
         choices: the only values there are.
         default: taken where none is given; without one the argument must be given.
     """
@@ -44,7 +47,8 @@ class ModbusCommand(Strict):
     """A write to a Modbus device.
 
     Attributes:
-        table: ``coil`` or ``holding``; `address` zero-based as on the wire.
+        table: ``coil`` or ``holding``.
+        address: zero-based, as on the wire.
         function: 5 (one coil), 6 (one register), 15 (coils), 16 (registers); 5 and 6 where not given.
         value: the raw value; FC05: true is FF00, false 0000, a number is sent as it is (a timed pulse, 0100 of odd relays).
         arg: the argument that gives the value instead: raw = argument / `scale`, rounded; a bool as 1 and 0 (FC05: FF00, 0000).
@@ -110,6 +114,7 @@ class MqttCommand(Strict):
             quotes for the text alone, escaped.
         qos: 0 unless the device needs 1: a broker keeps QoS 1 for a device that is away, and a late unlock is worse than none.
             At 1, without `reply` and `confirm`, the broker's word that it passes it on is all the confirmation there is.
+        reply: how the device answers; not given: by its state, or not at all.
     """
 
     topic: str
@@ -119,7 +124,11 @@ class MqttCommand(Strict):
 
 
 class SerialCommand(Strict):
-    """Bytes to a serial device."""
+    """Bytes to a serial device.
+
+    Attributes:
+        hex: the bytes.
+    """
 
     hex: HexBytes
 
@@ -128,7 +137,8 @@ class Confirm(Strict):
     """By what the effect is known: a point that comes to have a value.
 
     Attributes:
-        equals: the value; `arg`: or the argument that names it.
+        point: the one that shows it.
+        equals, arg: the value it comes to have, or the argument that names it.
         within: time after sending. On Modbus and meters the point is read back at once and again until then; elsewhere the device
             tells by itself.
         settle: Modbus, meters: pause between the write's answer and the first read-back.
@@ -190,7 +200,7 @@ class CommandSample(Strict):
 
     Attributes:
         source: where the bytes are from: captured, constructed, which document.
-        args: as given.
+        command, args: what is asked for.
         hex: Modbus: the request frame in RTU form, CRC included; serial: the bytes; meter: the frame to `address`, its serial
             number 1.
         topic, payload: MQTT, exact, ``{id}`` being 1; the topic may name ``{address}``.

@@ -117,7 +117,12 @@ class MeterSection(Strict):
 
 
 class MeterCommand(Strict):
-    """A write to a CJ/T 188 meter: `hex` goes to the identifier `di`, ``A017`` being the valve's."""
+    """A write to a CJ/T 188 meter.
+
+    Attributes:
+        di: the identifier; ``A017`` is the valve's.
+        hex: what is written to it.
+    """
 
     di: Di
     hex: HexBytes

@@ -19,8 +19,10 @@ class ModbusRead(Strict):
     """Where a point is in a Modbus device.
 
     Attributes:
-        table: which of the four tables; `address` is zero-based as on the wire.
-        bit: one bit of a 16-bit register, 0 the lowest; with `bits`, the lowest of so many, of a whole number without sign.
+        table: which of the four tables.
+        address: zero-based, as on the wire.
+        order: of the bytes of a value across registers: ``ABCD`` big-endian, ``CDAB`` low word first, ``BADC``, ``DCBA``.
+        bit, bits: one bit of a 16-bit register, 0 the lowest; with `bits`, the lowest of so many, of a whole number without sign.
         group: a name from the profile's `modbus.poll`; how often it is asked for.
         scale_from: points of the same device (transformer ratios) whose values multiply this one's, beside its own `scale`.
         decimals_from: a point that says how many of this one's digits stand after the decimal point.

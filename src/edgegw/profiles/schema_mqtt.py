@@ -12,7 +12,11 @@ from edgegw.profiles.schema_commands import Path, Scalar
 
 
 class MqttWhen(Strict):
-    """Which messages of a topic are meant: those whose value at `path` is `equals`; 0 and "0" are the same: devices mix them."""
+    """Which messages of a topic are meant; 0 and "0" are the same: devices mix them.
+
+    Attributes:
+        path, equals: those whose value at the path is this.
+    """
 
     path: Path
     equals: Scalar
@@ -67,7 +71,9 @@ class MqttAvailability(Strict):
     """The topic by which a device, or something in its name, says whether it is there. Plain text and JSON are both tried.
 
     Attributes:
-        path: where the word is, in JSON. online, offline: the words.
+        topic: template with ``{address}``.
+        path: where the word is, in JSON.
+        online, offline: the words.
         says: every message on the topic says this, whatever is in it (a last will without a word).
     """
 
@@ -79,7 +85,11 @@ class MqttAvailability(Strict):
 
 
 class MqttMatch(Strict):
-    """Which messages of a shared topic (one without ``{address}``) are this device's: those whose `path` is its address."""
+    """Which messages of a shared topic (one without ``{address}``) are this device's.
+
+    Attributes:
+        path: where its address stands in them.
+    """
 
     path: Path
 
@@ -89,7 +99,7 @@ class MqttAck(Strict):
 
     Attributes:
         topic: of the message that is acknowledged (template with ``{address}``).
-        reply: topic of the acknowledgement; payload: its text. Both may name ``{address}`` and paths of the message in
+        reply, payload: topic and text of the acknowledgement. Both may name ``{address}`` and paths of the message in
             double braces: ``{{serialNo}}``, JSON-escaped inside a JSON payload. A message without them is not acknowledged.
     """
 
@@ -123,6 +133,8 @@ class MqttSection(Strict):
     """What is common to a profile's MQTT topics. `{address}` stands for the device's address in the site file.
 
     Attributes:
+        topic: where its points are, unless they say otherwise.
+        availability: where it, or something in its name, says whether it is there.
         bridge: the topic by which what stands between says whether it is there (Zigbee2MQTT's ``bridge/state``): while it is not,
             nor is the device. That it is there again says nothing about the device.
         live: topics that count only while they are fresh: requests for a decision, answers to commands. They are taken by a
