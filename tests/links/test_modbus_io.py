@@ -249,3 +249,10 @@ async def test_stopping_in_the_middle_of_a_call_closes_the_port_and_leaves_no_ta
     with pytest.raises(asyncio.CancelledError):
         await task
     assert asyncio.all_tasks() == before
+
+
+async def test_a_setting_the_port_refuses_is_a_link_error(sink, started):
+    """A pty has no parity, as some adapters have none."""
+    bus = await started(RtuBus([slave(1)], baud=BAUD))
+    with pytest.raises(LinkError, match="settings"):
+        await link(bus, sink, plan(1, Poll("holding", 0, 1, 1)), format="8E1").run(lambda: None)

@@ -11,6 +11,7 @@ lives.
 
 import asyncio
 import logging
+import termios
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -81,7 +82,7 @@ class PymodbusTransport:
             raise
         try:
             connected = call.result()
-        except ValueError as error:  # pyserial: a baud rate the port can't do
+        except (ValueError, termios.error) as error:  # pyserial: a baud rate or a parity the port can't do
             raise LinkError("settings", f"{_where(self._config)}: {error}") from error
         if not connected:
             raise LinkError(*_why_not(self._config))
