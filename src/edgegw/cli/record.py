@@ -72,8 +72,8 @@ def record(  # noqa: PLR0917 - click passes by name
     """Capture real messages of DEVICE as samples, ready to be put under `samples:` of its profile.
 
     Each kind of message is kept once or twice, with the readings that the present profile gives. Card numbers, PINs, keys, names
-    and pictures are replaced by others of the same shape. Nothing is written to the device: MQTT is listened to, Modbus and
-    meters are read as the profile says, a serial port is listened to. Serial lines are the gateway's alone: stop it first.
+    and pictures are replaced by others of the same shape. No command is sent: MQTT and serial ports are listened to, Modbus,
+    meters and serial devices that only answer are asked as the profile says. Serial lines are the gateway's alone: stop it first.
 
     With --topic, messages of other topics are kept, their readings to be filled in: for a device that has no profile yet.
 
