@@ -4,6 +4,7 @@ import asyncio
 import secrets
 import time
 
+import psutil
 import pytest
 
 from edgegw.clock import SystemClock
@@ -12,6 +13,7 @@ from edgegw.config.schema import OsdpLink as OsdpConfig
 from edgegw.errors import LinkError
 from edgegw.links.osdp import OsdpLink
 from edgegw.links.osdp_orders import ReaderSpec
+from edgegw.links.osdp_panel import WAKE_STEPS, Channel, Panel
 from edgegw.model import OrderLane, OutcomeStatus, ReaderReply
 from edgegw.ports import Order
 from edgegw.profiles.encode import SerialWrite
@@ -173,6 +175,30 @@ async def test_the_plug_is_pulled(line, sink, running):
     sink.offered.clear()
     running(made.run(lambda: None))
     await online(sink, "reader0")
+
+
+async def test_sessions_leave_nothing_behind():
+    """A reader with a wrong key is tried again for years."""
+
+    class Deaf:
+        def send(self, data):
+            return len(data)
+
+        def receive(self, most):
+            return b""
+
+    channel, process = Channel(), psutil.Process()
+
+    def begin_and_end(count):
+        for _ in range(count):
+            channel.wire = Deaf()
+            panel = Panel(0, channel, KEY)
+            assert any(panel.step() for _ in range(WAKE_STEPS))
+            panel.close()
+        return process.memory_info().rss
+
+    before = begin_and_end(500)
+    assert begin_and_end(2000) - before < 2000 * 500  # a session has 4 KB
 
 
 async def test_nothing_of_a_card_in_any_log(line, sink, running, caplog, capfd):

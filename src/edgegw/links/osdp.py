@@ -143,7 +143,8 @@ class OsdpLink:
     async def _talk(self, port: Port, reader: Reader) -> bool:
         if reader.panel is None:
             install = self._config.secure == "install" and not reader.installed
-            reader.panel = self._make_panel(reader.spec.address, port, reader.spec.key, install=install)
+            reader.channel.wire = port
+            reader.panel = self._make_panel(reader.spec.address, reader.channel, reader.spec.key, install=install)
             self.sessions += 1
         self._hand_over(reader, reader.panel)
         sent = False

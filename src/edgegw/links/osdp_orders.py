@@ -9,7 +9,7 @@ from collections import deque
 
 from msgspec import Struct
 
-from edgegw.links.osdp_panel import Panel
+from edgegw.links.osdp_panel import Channel, Panel
 from edgegw.links.osdp_reader import Keys, Watch
 from edgegw.model import Outcome, OutcomeStatus
 from edgegw.ports import Order
@@ -50,6 +50,7 @@ class Reader:
     def __init__(self, spec: ReaderSpec, watch: Watch) -> None:
         self.spec = spec
         self.watch = watch
+        self.channel = Channel()
         self.panel: Panel | None = None
         self.keys = Keys()
         self.waiting: deque[Pending] = deque()

@@ -52,13 +52,13 @@ class Ended(Struct, frozen=True):
     refused: bool
 
 
-class _Channel:
-    """A wire as libosdp calls it. It keeps a reference for ever, so this one lets go of the wire when the panel is closed."""
+class Channel:
+    """A wire as libosdp calls it; one a reader for all its sessions, because the binding never lets go of it."""
 
     id = 1
 
-    def __init__(self, wire: Wire) -> None:
-        self.wire: Wire | None = wire
+    def __init__(self) -> None:
+        self.wire: Wire | None = None
         self.sent = 0
 
     def read(self, most: int) -> bytes:
@@ -81,6 +81,7 @@ class Panel:
 
     Args:
         address: of the reader.
+        channel: the reader's, its wire put in.
         key: 16 bytes, None for a session in the clear.
         install: the key is given to a reader that still has the default one (else such a reader is refused).
 
@@ -90,7 +91,7 @@ class Panel:
         default_key: the reader took part in a secure channel under the key everybody knows.
     """
 
-    def __init__(self, address: int, wire: Wire, key: bytes | None, *, install: bool = False) -> None:
+    def __init__(self, address: int, channel: Channel, key: bytes | None, *, install: bool = False) -> None:
         import osdp_sys  # noqa: PLC0415  # only where a site has such a reader (edgegw[osdp])
 
         self._lib = osdp_sys
@@ -99,7 +100,7 @@ class Panel:
         if key is not None and not install:
             flags |= osdp_sys.FLAG_ENFORCE_SECURE
         self._secure = key is not None
-        self._channel = _Channel(wire)
+        self._channel = channel
         info: dict[str, Any] = {
             "name": f"reader-{address}",
             "address": address,
@@ -140,8 +141,14 @@ class Panel:
         self._panel.submit_command(0, {"command": lib.CMD_STATUS, "type": lib.STATUS_REPORT_LOCAL})
 
     def close(self) -> None:
-        """Let go of the line."""
+        """Let go of the line and end the session; nothing else may be called afterwards.
+
+        The binding's objects are not seen by the garbage collector, and hold what calls them back: the circle is cut by hand.
+        """
         self._channel.wire = None
+        self._panel.set_event_callback(_ignored)
+        self._panel.set_command_completion_callback(_ignored)
+        del self._panel
 
     # --- called by libosdp within step(). What is raised here would surface in some later call of anybody's -------------
 
@@ -170,6 +177,10 @@ class Panel:
         if kind not in (self._lib.CMD_STATUS, self._lib.CMD_KEYSET):
             lib = self._lib
             self.ended.append(Ended(status == lib.COMPLETION_OK, status == lib.COMPLETION_FAILED))
+
+
+def _ignored(*_what: object) -> int:
+    return 0
 
 
 def reply_of(lib: Any, event: Mapping[str, Any]) -> bytes | None:  # noqa: ANN401  # an extension module without types
@@ -235,6 +246,6 @@ def _command(lib: Any, part: Told) -> dict[str, Any]:  # noqa: ANN401  (see abov
 class MakePanel(Protocol):
     """How a panel is made: `Panel`, or what tests put in its place."""
 
-    def __call__(self, address: int, wire: Wire, key: bytes | None, *, install: bool = False) -> Panel:
+    def __call__(self, address: int, channel: Channel, key: bytes | None, *, install: bool = False) -> Panel:
         """See `Panel`."""
         ...
