@@ -139,7 +139,7 @@ def test_check_says_what_would_run(capsys, monkeypatch):
     out = capsys.readouterr().out
     for piece in (
         "gateway riverside-3",
-        "4 devices  8 topics",
+        "4 devices  9 topics",
         "of the line",
         "1 x eastron/sdm120",
         "alarm, access, command",

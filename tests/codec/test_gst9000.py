@@ -52,7 +52,10 @@ def test_the_published_first_alarm():
 def test_the_published_later_alarm_and_reset():
     later, reset = (parse(frame) for frame in framed(NEXT + RESET))
     assert (later["event"], later["text"], later["fire"], later["address"]) == ("fire", "火警后续", 1, "006-007")
-    assert (later["place"], later["detector"]) == ("中烟六层计划植\ufffd", "感烟探测器")  # the character is torn as published
+    assert (later["place"], later["detector"]) == (
+        "中烟六层计划植\ufffd",
+        "感烟探测器",
+    )  # the character is torn as published
     assert reset == {"event": "reset", "text": "系统复位", "printed": "08/12/02 17:25", **dict.fromkeys(STATES, 0)}
 
 

@@ -184,7 +184,9 @@ def _talking(plan: SitePlan, link: LinkPlan, commanded: dict[str, Commanded]) ->
             yield worst(found)[0]
         if any(rule.point is not None for rule in device.alarms.values()):
             asked = profile.serial is not None and profile.serial.request is not None
-            every = (Part("poll", profile.serial.every, "asked so often"),) if asked and profile.serial else _round(link)
+            every = (
+                (Part("poll", profile.serial.every, "asked so often"),) if asked and profile.serial else _round(link)
+            )
             yield _event(plan, device, every, "", 0.0)
 
 
@@ -203,7 +205,6 @@ def _sent(plan: SitePlan, link: LinkPlan, spec: CommandSpec) -> Parts:
     elif spec.confirm is not None:
         parts.append(Part("confirm", spec.confirm.within, f"confirmed within {spec.confirm.within:g} s"))
     return tuple(parts)
-
 
 
 def _round(link: LinkPlan) -> Parts:

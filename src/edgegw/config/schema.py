@@ -51,7 +51,7 @@ class StoreSection(Strict):
 
 
 class MqttDiscovery(Strict):
-    """Where devices announce themselves as Home Assistant's MQTT discovery says; `edgegw discovery` listens there, `run` does not.
+    """Where devices announce themselves as Home Assistant's discovery says; `edgegw discovery` listens there, `run` does not.
 
     Attributes:
         prefix: first levels of the discovery topics.

@@ -44,9 +44,7 @@ class Policy:
     `writable`: whether a request of this line's kind can hold a write; Modbus, if not given.
     """
 
-    def __init__(
-        self, schedule: Schedule, line: Line, *, writable: Callable[[LineWrite], bool] | None = None
-    ) -> None:
+    def __init__(self, schedule: Schedule, line: Line, *, writable: Callable[[LineWrite], bool] | None = None) -> None:
         self._writable = writable or _writable
         self.schedule = schedule
         self._line = line

@@ -109,7 +109,10 @@ def _section(profile: Profile) -> Iterator[Finding]:
             templates[profile.mqtt.availability.topic] = ("mqtt", "availability", "topic")
         if (bridge := profile.mqtt.bridge) is not None:
             if bridge.topic in templates:
-                yield ("mqtt", "bridge", "topic"), f"{bridge.topic!r} is a topic of the device itself, not of what stands between"
+                yield (
+                    ("mqtt", "bridge", "topic"),
+                    f"{bridge.topic!r} is a topic of the device itself, not of what stands between",
+                )
             templates[bridge.topic] = ("mqtt", "bridge", "topic")
         for template, at in templates.items():
             if any(c in template for c in "+#\0") or not template or len(template) > 512:
