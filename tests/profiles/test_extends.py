@@ -1,6 +1,5 @@
 """A profile that takes over another: what is merged, where faults are told, and that nothing else changes."""
 
-
 import pytest
 import yaml
 from hypothesis import given
