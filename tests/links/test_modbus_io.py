@@ -32,6 +32,10 @@ def link(bus, sink, *plans, late=0.1, **config):
     return ModbusLink("bus1", port, plans, sink=sink, clock=SystemClock(), random=lambda: 0.0)
 
 
+PATIENT_S = 0.5
+"""Timeout where nobody is late: what is shown does not hang on how soon this machine gives a process its turn."""
+
+
 def plan(unit, *polls, timeout=0.05, turnaround=0.0):
     return UnitPlan(f"d{unit}", unit, tuple(polls), timeout, turnaround)
 
@@ -75,7 +79,7 @@ async def test_the_line_is_silent_between_frames_and_nobody_is_spoken_over(sink,
     made = ModbusLink(
         "bus1",
         port,
-        [plan(1, Poll("holding", 0, 4, 0.01)), plan(2, Poll("holding", 0, 4, 0.01))],
+        [plan(unit, Poll("holding", 0, 4, 0.01), timeout=PATIENT_S) for unit in (1, 2)],
         sink=sink,
         clock=SystemClock(),
     )
@@ -100,7 +104,7 @@ async def test_gap_and_turnaround_are_kept(sink, running, started):
 
 async def test_a_reply_in_single_bytes_is_taken_whole(sink, running, started):
     bus = await started(RtuBus([slave(1)], baud=BAUD, chunk=1))
-    running(link(bus, sink, plan(1, Poll("holding", 0, 20, 0.05))).run(lambda: None))
+    running(link(bus, sink, plan(1, Poll("holding", 0, 20, 0.05), timeout=PATIENT_S)).run(lambda: None))
     await sink.until(lambda: len(sink.offered) >= 5)
     assert sink.silences == []
     assert all(own_addresses(raw) for raw in sink.of("d1"))
@@ -211,7 +215,7 @@ async def test_while_the_pipeline_is_full_nothing_is_asked(sink, running, starte
 
 async def test_unplugged_and_back_under_the_supervisor(sink, running, started):
     bus = await started(RtuBus([slave(1)], baud=BAUD))
-    made = link(bus, sink, plan(1, Poll("holding", 0, 4, 0.02)))
+    made = link(bus, sink, plan(1, Poll("holding", 0, 4, 0.02), timeout=PATIENT_S))
     supervisor = Supervisor(made, sink=sink, clock=SystemClock(), backoff=Backoff(0.05, 0.1), counts=made.counts)
     running(supervisor.run())
     await sink.until(lambda: len(sink.offered) >= 3)

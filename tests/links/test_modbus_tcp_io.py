@@ -126,7 +126,7 @@ async def test_a_gateway_that_says_its_unit_is_gone_opens_the_breaker(sink, runn
 @pytest.mark.parametrize("kind", ["tcp", "rtu-tcp"])
 async def test_a_dropped_connection_comes_back_under_the_supervisor(sink, running, started, kind):
     server = await started(server_of(kind, [slave(1)]))
-    made = make(server, sink, plan(1, *BLOCKS))
+    made = make(server, sink, plan(1, *BLOCKS, timeout=0.5))  # nobody is late here
     running(Supervisor(made, sink=sink, clock=SystemClock(), backoff=Backoff(0.02, 0.1)).run())
     await sink.until(lambda: len(sink.offered) >= 3)
     server.drop()

@@ -154,7 +154,7 @@ async def test_while_the_pipeline_is_full_orders_still_run(sink, running, starte
 
 async def test_an_exception_is_told_in_words(sink, running, started):
     bus = await started(RtuBus([WaveshareRelay(1)], baud=BAUD))
-    made = link(bus, sink, plan(1))
+    made = link(bus, sink, plan(1, timeout=0.5))
     await up(running, made)
     outcome = await made.carry_out(order(ModbusWrite(5, "coil", 99, (0xFF00,))))
     assert said(outcome) == ("failed", "device-refused")
