@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.gate import Gate
+from tests.e2e.parties import Party
 from tests.e2e.plant import Plant
 
 HAS_MOSQUITTO = bool(shutil.which("mosquitto") or Path("/usr/sbin/mosquitto").exists())
@@ -34,6 +35,14 @@ def plant_on_each(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Pl
         yield made
     finally:
         made.stop()
+
+
+@pytest.fixture(autouse=True)
+def seen_out() -> Iterator[None]:
+    """Nobody's client goes on looking for a broker that is gone."""
+    yield
+    for party in tuple(Party.present):
+        party.leave()
 
 
 @pytest.fixture

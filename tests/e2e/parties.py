@@ -7,7 +7,7 @@ import json
 import socket
 import threading
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
@@ -36,6 +36,9 @@ class Party:
         keeps_s: how long the broker keeps its session once it went; 0: it does not.
     """
 
+    present: ClassVar[set["Party"]] = set()
+    """Those that have not left; a test's end sees them out (conftest)."""
+
     def __init__(
         self,
         port: int,
@@ -57,6 +60,7 @@ class Party:
         properties.SessionExpiryInterval = keeps_s
         self._client.connect("127.0.0.1", port, clean_start=not keeps_s, properties=properties)
         self._client.loop_start()
+        self.present.add(self)
         assert ready.wait(WITHIN_S), f"no answer from the broker on port {port}"
 
     def _message(self, _client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
@@ -74,6 +78,7 @@ class Party:
         return [said for said in self.heard if said.topic == topic]
 
     def leave(self) -> None:
+        self.present.discard(self)
         self._client.disconnect()
         self._client.loop_stop()
 
