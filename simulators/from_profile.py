@@ -1,174 +1,51 @@
 """A device out of its profile: a profile is enough to simulate what it describes.
 
-Owns: the Modbus unit (registers by its points' values, what its commands do), and the command line that puts units on a line, or
-MQTT devices (mqtt_unit) on a broker.
-Must not know: the gateway's codecs (profile_registers has its own).
+Owns: the command line that puts Modbus units (profile_modbus), meters (profile_meter) or a talking device (profile_serial) on a
+line, or MQTT devices (mqtt_unit) on a broker.
+Must not know: what they say.
 
 `python -m simulators.from_profile --help`
 """
 
 import argparse
 import asyncio
-import struct
 import sys
+import time
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from edgegw.errors import ProfileError
 from edgegw.profiles.loader import ProfileLibrary
-from edgegw.profiles.plan import poll_plan
 from edgegw.profiles.schema import Profile
-from edgegw.profiles.schema_commands import CommandSpec, ModbusCommand
-from simulators import mqtt_serve
+from simulators import mqtt_serve, profile_meter, profile_serial
+from simulators.meters import Meter, MeterFault
 from simulators.modbus import RtuBus, RtuTcpServer, TcpServer
 from simulators.mqtt_unit import MqttUnit
-from simulators.profile_registers import Value, covered, place, raw_words, sample_values
-from simulators.slave import COIL_ON, ILLEGAL_FUNCTION, ILLEGAL_VALUE, Cell, Fault, Refused, Slave
+from simulators.profile_modbus import FAULTS, ProfileUnit
+from simulators.profile_registers import Value
+from simulators.slave import Fault
 
-PULSE_S = 3.0
-"""A timed effect lasts so long where the command names no time; the usual pulse of a lock."""
+BAUD = 9600
+"""Of a Modbus line, where none is said."""
 
-FUNCTIONS = {5: "coil", 15: "coil", 6: "holding", 16: "holding"}
-
-
-class ProfileUnit(Slave):
-    """One unit of the device a profile describes. It begins with the values of the profile's samples.
-
-    What a command writes comes about as its `confirm` says: that point takes that value, for a while if the command is timed. A
-    function code that no command of a written address uses is refused, as the devices do that know one alone.
-    """
-
-    def __init__(self, profile: Profile, unit: int, values: Mapping[str, Value] | None = None) -> None:
-        super().__init__(unit, answers_as=profile.modbus.answers_as)
-        self.profile = profile
-        self.values: dict[str, Value] = sample_values(profile)
-        self._spans = [(block.table, block.address, block.count) for block in poll_plan(profile)]
-        self._commands: dict[tuple[str, int], list[CommandSpec]] = {}
-        for spec in profile.commands.values():
-            if spec.modbus is not None:
-                self._commands.setdefault((spec.modbus.table, spec.modbus.address), []).append(spec)
-        self._ends: dict[str, asyncio.TimerHandle] = {}
-        self.set(**(values or {}))
-
-    def set(self, **values: Value) -> None:
-        """Points by name. Raises ValueError for what there is not, or what a point cannot hold."""
-        wanted = {**self.values, **values}
-        tables: dict[str, dict[int, Cell]] = {}
-        for table, cells in covered(place(self.profile, wanted), self._spans).items():
-            tables[table] = {**cells}
-        self.tables = tables
-        self.values = wanted
-        for table, address in self._commands:
-            self.fill(table, range(address, address + 4))
-
-    def pdu(self, request: bytes) -> bytes:
-        """See `Slave.pdu`."""
-        function = request[0]
-        if function in FUNCTIONS and len(request) >= 5:
-            known = self._commands.get((FUNCTIONS[function], int.from_bytes(request[1:3])))
-            if known and function not in {_function(spec.modbus) for spec in known if spec.modbus is not None}:
-                return bytes((function | 0x80, ILLEGAL_FUNCTION))
-        answer = super().pdu(request)
-        if function in FUNCTIONS and answer[0] == function:
-            self._written(function, int.from_bytes(request[1:3]), request)
-        return answer
-
-    def write_coil(self, address: int, value: int) -> None:
-        """FC05: also the values the profile's commands write."""
-        known = self._commands.get(("coil", address))
-        if not known:
-            return super().write_coil(address, value)
-        if value in {0, COIL_ON} or any(spec.modbus and _says(spec.modbus, [value]) is not None for spec in known):
-            self.write("coil", address, int(value != 0))
-            return None
-        raise Refused(ILLEGAL_VALUE)
-
-    def _written(self, function: int, address: int, request: bytes) -> None:
-        words = list(struct.unpack(f">{(len(request) - 6) // 2}H", request[6:])) if function == 16 else []
-        words = words or [int.from_bytes(request[3:5]) if function < 15 else request[6] & 1]
-        for spec in self._commands.get((FUNCTIONS[function], address), ()):
-            if spec.modbus is not None and (value := _says(spec.modbus, words)) is not None:
-                self._effect(spec, value)
-
-    def _effect(self, spec: CommandSpec, value: Value) -> None:
-        confirm = spec.confirm
-        if confirm is None or confirm.point not in self.profile.points:
-            return
-        point = confirm.point
-        now = confirm.equals if confirm.arg is None else value
-        if now is None or self.values.get(point) == now:
-            return
-        before = self.values.get(point)
-        self.set(**{point: now})
-        if spec.timed and before is not None:
-            lasts = float(value) if spec.modbus is not None and spec.modbus.arg is not None else PULSE_S
-            if point in self._ends:
-                self._ends[point].cancel()
-            self._ends[point] = asyncio.get_running_loop().call_later(lasts, lambda: self.set(**{point: before}))
-
-
-def _function(modbus: ModbusCommand | None) -> int:
-    if modbus is None:
-        return 0
-    several = modbus.table == "holding" and modbus.type not in {"uint16", "int16"}
-    return modbus.function or (5 if modbus.table == "coil" else 16 if several else 6)
-
-
-def _says(modbus: ModbusCommand, words: Sequence[int]) -> Value | None:
-    """The value of a command's argument that these words are, or its fixed value if they are that; else None."""
-    if modbus.arg is None:
-        wanted = (
-            COIL_ON
-            if modbus.value is True and modbus.table == "coil" and _function(modbus) == 5
-            else int(modbus.value or 0)
-        )
-        return modbus.value if list(words) == [wanted] else None
-    if modbus.table == "coil" and words[0] in {0, COIL_ON} and modbus.scale == 1:
-        return words[0] == COIL_ON
-    kind = modbus.type
-    for raw in _raw_numbers(kind, words, modbus.order):
-        return round(raw * modbus.scale, 9)
-    return None
-
-
-def _raw_numbers(kind: str, words: Sequence[int], order: str) -> list[int | float]:
-    """The number in the words, found by putting it there again: none if they are too many or too few."""
-    pairs = [word.to_bytes(2) for word in words]
-    if order in {"CDAB", "DCBA"}:
-        pairs.reverse()
-    if order in {"BADC", "DCBA"}:
-        pairs = [pair[::-1] for pair in pairs]
-    form = {"uint16": ">H", "int16": ">h", "uint32": ">I", "int32": ">i", "uint64": ">Q", "int64": ">q"}.get(kind)
-    form = form or {"float32": ">f", "float64": ">d"}[kind]
-    data = b"".join(pairs)
-    if len(data) != struct.calcsize(form):
-        return []
-    number: int | float = struct.unpack(form, data)[0]
-    return [number] if raw_words(kind, number, order) == list(words) else []
-
-
-# --- the command line
-
-FAULTS: dict[str, tuple[str, Fault]] = {
-    "silent": ("never answers", Fault("silent")),
-    "slow": ("answers right, 150 ms late: most masters still wait", Fault("slow", 0.15)),
-    "late": ("answers 700 ms late, when the master has given up and asks the next", Fault("slow", 0.7)),
-    "wrong-unit": ("answers as another unit", Fault("wrong-unit")),
-    "bad-crc": ("answers with a wrong checksum", Fault("bad-crc")),
-    "torn": ("stops in the middle of its answer", Fault("torn")),
-    "exception": ("refuses everything with exception 4", Fault("exception")),
-    "flapping": ("ten answers, ten silences, and so on", Fault("flapping", every=10)),
-}
+CLOCK_OFF_MOST_S = 3650 * 86_400
+"""Ten years: a clock that was never set is off by more, and says a time before 2001, which counts as none."""
 
 
 def _explained(faults: Mapping[str, str]) -> str:
     return "; ".join(f"{name}: {text}" for name, text in faults.items())
 
 
-def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    """The command line, understood as far as the profile is not needed. Exits with 2 where it is none."""
     parser = argparse.ArgumentParser(
         prog="python -m simulators.from_profile",
-        description="Simulates Modbus and MQTT devices from their profile, with the values of its samples unless told otherwise.",
+        description="Simulates Modbus, MQTT and serial devices and meters from their profile, with the values of its samples "
+        "unless told otherwise. A serial device says its samples in turn, or one frame with the values of --set: made anew for "
+        "rdm6300, em-binary, vguang, wiegand-bits, wiegand-hex and text; another (gst9000) says the samples that show them.",
         epilog=f"Faults on Modbus: {_explained({name: text for name, (text, _) in FAULTS.items()})}. "
+        f"Faults of meters: {_explained({name: text for name, (text, _) in profile_meter.FAULTS.items()})}. "
+        f"Faults of serial devices: {_explained(profile_serial.FAULTS)}. "
         f"Faults on MQTT: {_explained(mqtt_serve.FAULTS)}.",
     )
     parser.add_argument("profile", help="<vendor>/<model>, such as eastron/sdm120")
@@ -177,7 +54,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     way.add_argument("--tcp", metavar="PORT", type=int, help="listen as Modbus TCP on this port of 127.0.0.1 (0: any)")
     way.add_argument("--rtu-tcp", metavar="PORT", type=int, help="listen as a serial server (RTU over TCP)")
     way.add_argument("--broker", metavar="HOST:PORT", help="MQTT devices: the broker they are on")
-    parser.add_argument("--baud", type=int, default=9600, help="of the line (9600)")
+    parser.add_argument("--baud", type=int, help="of the line (9600; meters: 2400)")
     parser.add_argument(
         "--unit", action="append", metavar="N|N-M", help="unit id or a range of them; may be repeated (1)"
     )
@@ -185,15 +62,23 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         "--set", action="append", default=[], metavar="POINT=VALUE", help="a point's value; may be repeated"
     )
     parser.add_argument(
-        "--address", action="append", metavar="TEXT", help="MQTT devices: address; may be repeated (sim-1)"
+        "--address", action="append", metavar="TEXT", help="MQTT devices, meters: address; may be repeated (sim-1)"
     )
     parser.add_argument(
-        "--every", type=float, default=10.0, metavar="S", help="MQTT devices: seconds between reports (10)"
+        "--every", type=float, default=10.0, metavar="S", help="MQTT, serial devices: seconds between reports (10)"
     )
     parser.add_argument(
-        "--fault", choices=[*dict.fromkeys([*FAULTS, *mqtt_serve.FAULTS])], help="what is wrong with them all"
+        "--clock-off",
+        type=float,
+        metavar="S",
+        help="MQTT devices that tell the time of their values: their clock is so many seconds ahead (behind: -3600)",
     )
-    parser.add_argument("--times", type=int, help="so many requests are affected by the fault, then it is over")
+    parser.add_argument(
+        "--fault",
+        choices=[*dict.fromkeys([*FAULTS, *profile_meter.FAULTS, *profile_serial.FAULTS, *mqtt_serve.FAULTS])],
+        help="what is wrong with them all",
+    )
+    parser.add_argument("--times", type=int, help="Modbus, meters: so many requests are affected, then it is over")
     return parser.parse_args(argv)
 
 
@@ -222,49 +107,96 @@ def value_of(text: str) -> tuple[str, Value]:
         return name, value
 
 
-def units(args: argparse.Namespace) -> list[ProfileUnit]:
-    """The units the command line asks for. Raises ValueError or ProfileError."""
-    profile = _profile(args, "modbus")
-    values = dict(map(value_of, args.set))
+def values_of(profile: Profile, texts: Sequence[str]) -> dict[str, Value]:
+    """Values by point; of a point that is text, as written (card 0008844356 is no number). Raises ValueError."""
+    found = dict(map(value_of, texts))
+    for text in texts:
+        name, _, written = text.partition("=")
+        point = profile.points.get(name)
+        if point is not None and point.type == "str" and point.map is None:
+            found[name] = written
+    return found
+
+
+def units(args: argparse.Namespace, profile: Profile) -> list[ProfileUnit]:
+    """The units the command line asks for. Raises ValueError."""
+    values = values_of(profile, args.set)
     made = [ProfileUnit(profile, unit, values) for unit in units_of(args.unit or ["1"])]
     if args.fault is not None:
-        if args.fault not in FAULTS:
-            raise ValueError(f"{args.fault} is no fault of a Modbus device: {', '.join(FAULTS)}")
         fault = FAULTS[args.fault][1]
         for unit in made:
             unit.fault = Fault(fault.kind, fault.seconds, args.times, fault.code, fault.every)
     return made
 
 
-def mqtt_units(args: argparse.Namespace) -> list[MqttUnit]:
-    """The MQTT devices the command line asks for. Raises ValueError or ProfileError."""
-    profile = _profile(args, "mqtt")
-    values = dict(map(value_of, args.set))
-    if args.fault is not None and args.fault not in mqtt_serve.FAULTS:
-        raise ValueError(f"{args.fault} is no fault of an MQTT device: {', '.join(mqtt_serve.FAULTS)}")
+def meters(args: argparse.Namespace, profile: Profile) -> list[Meter]:
+    """The meters the command line asks for. Raises ValueError."""
+    if not args.address:
+        raise ValueError("a meter has a number: --address")
+    values = values_of(profile, args.set)
+    made = [profile_meter.meter_of(profile, address, values) for address in args.address]
+    fault = profile_meter.FAULTS[args.fault][1] if args.fault is not None else None
+    for meter in made:
+        meter.fault = MeterFault(fault.kind, fault.seconds, args.times) if fault is not None else None
+    return made
+
+
+def mqtt_units(args: argparse.Namespace, profile: Profile) -> list[MqttUnit]:
+    """The MQTT devices the command line asks for. Raises ValueError."""
+    values = values_of(profile, args.set)
     if not args.every > 0:
         raise ValueError("--every is more than 0 seconds")
-    return [MqttUnit(profile, address, values) for address in args.address or ["sim-1"]]
+    off_ns = round((args.clock_off or 0.0) * 1e9)
+    return [
+        MqttUnit(profile, address, values, clock=lambda: time.time_ns() + off_ns)
+        for address in args.address or ["sim-1"]
+    ]
 
 
-def _profile(args: argparse.Namespace, link: str) -> Profile:
+def _profile(args: argparse.Namespace) -> Profile:
+    """The profile, with a way its devices are on and a fault they can have. Raises ValueError or ProfileError."""
     profile = ProfileLibrary().get(args.profile)
-    if profile.link != link:
-        ways = {"modbus": "--port, --tcp or --rtu-tcp", "mqtt": "--broker"}
-        way = f"use {ways[profile.link]}" if profile.link in ways else "this simulates Modbus and MQTT devices"
-        raise ValueError(f"{args.profile} is for {profile.link}: {way}")
+    known = _WAYS.get(profile.link)
+    if known is None:
+        raise ValueError(f"{args.profile} is for {profile.link}: this simulates {', '.join(_WAYS)}")
+    if all(getattr(args, way) is None for way in known.options):
+        raise ValueError(f"{args.profile} is for {profile.link}: use {known.said}")
+    if args.fault is not None and args.fault not in known.faults:
+        raise ValueError(f"{args.fault} is no fault of {known.device}: {', '.join(known.faults)}")
+    if args.clock_off is not None:
+        if not any(point.mqtt is not None and point.mqtt.time is not None for point in profile.points.values()):
+            raise ValueError(f"{args.profile} tells no time of its own: --clock-off does nothing there")
+        if not abs(args.clock_off) <= CLOCK_OFF_MOST_S:
+            raise ValueError("--clock-off: at most ten years, in seconds")
     return profile
+
+
+class _Way(NamedTuple):
+    """How devices of a link are reached: options of the command line, and what they are called."""
+
+    options: tuple[str, ...]
+    said: str
+    device: str
+    faults: Mapping[str, object]
+
+
+_WAYS = {
+    "modbus": _Way(("port", "tcp", "rtu_tcp"), "--port, --tcp or --rtu-tcp", "a Modbus device", FAULTS),
+    "meter": _Way(("port",), "--port", "a meter", profile_meter.FAULTS),
+    "serial": _Way(("port",), "--port", "a serial device", profile_serial.FAULTS),
+    "mqtt": _Way(("broker",), "--broker", "an MQTT device", mqtt_serve.FAULTS),
+}
 
 
 async def serve(args: argparse.Namespace, made: Sequence[ProfileUnit]) -> None:
     """Serve until cancelled."""
     line: RtuBus | TcpServer | RtuTcpServer
     if args.port is not None:
-        line = RtuBus(made, baud=args.baud, path=args.port)
+        line = RtuBus(made, baud=args.baud or BAUD, path=args.port)
     elif args.tcp is not None:
         line = TcpServer(made, port=args.tcp)
     else:
-        line = RtuTcpServer(made, baud=args.baud, port=args.rtu_tcp)
+        line = RtuTcpServer(made, baud=args.baud or BAUD, port=args.rtu_tcp)
     await line.start()
     where = line.path if isinstance(line, RtuBus) else f"127.0.0.1:{line.port}"
     print(f"{args.profile} at {where}, unit {', '.join(str(unit.unit) for unit in made)}", flush=True)
@@ -276,15 +208,32 @@ async def serve(args: argparse.Namespace, made: Sequence[ProfileUnit]) -> None:
         await line.stop()
 
 
+async def simulated(args: argparse.Namespace) -> None:
+    """What the command line asks for, until cancelled. Raises ValueError, ProfileError or OSError."""
+    profile = _profile(args)
+    if profile.link == "mqtt":
+        host, port = mqtt_serve.where(args.broker)
+        made = mqtt_units(args, profile)
+        await mqtt_serve.serve(made, host, port, every_s=args.every, fault=args.fault)
+    elif profile.link == "meter":
+        baud = args.baud or profile_meter.BAUD
+        await profile_meter.serve(args.profile, meters(args, profile), args.port, baud=baud, fault=args.fault)
+    elif profile.link == "serial":
+        if not args.every > 0:
+            raise ValueError("--every is more than 0 seconds")
+        said, baud = profile_serial.frames(profile, values_of(profile, args.set)), args.baud or profile_serial.BAUD
+        await profile_serial.serve(
+            args.profile, profile, said, args.port, baud=baud, every_s=args.every, fault=args.fault
+        )
+    else:
+        await serve(args, units(args, profile))
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit code 0 when stopped, 2 for a wrong command line."""
-    args = _arguments(argv)
+    args = arguments(argv)
     try:
-        if args.broker is not None:
-            host, port = mqtt_serve.where(args.broker)
-            asyncio.run(mqtt_serve.serve(mqtt_units(args), host, port, every_s=args.every, fault=args.fault))
-        else:
-            asyncio.run(serve(args, units(args)))
+        asyncio.run(simulated(args))
     except (ValueError, ProfileError, OSError) as error:
         print(error, file=sys.stderr)
         return 2

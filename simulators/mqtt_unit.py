@@ -6,8 +6,9 @@ Must not know: connections, when anything is published (from_profile), how the g
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from edgegw.profiles.schema import Point, Profile, Sample
@@ -29,11 +30,23 @@ class Message:
 
 
 class MqttUnit:
-    """One device of a profile, at an address. It begins with its samples' values; `say` changes them."""
+    """One device of a profile, at an address. It begins with its samples' values; `say` changes them.
 
-    def __init__(self, profile: Profile, address: str, values: Mapping[str, Value] | None = None) -> None:
+    Args:
+        clock: the device's own, nanoseconds since 1970: what it writes beside values that have a time. None: the samples' times.
+    """
+
+    def __init__(
+        self,
+        profile: Profile,
+        address: str,
+        values: Mapping[str, Value] | None = None,
+        *,
+        clock: Callable[[], int] | None = None,
+    ) -> None:
         self.profile = profile
         self.address = address
+        self._clock = clock
         self._good = [sample for sample in profile.samples if sample.error is None and sample.payload is not None]
         self.values: dict[str, Value] = {}
         self._check(values or {})
@@ -155,7 +168,30 @@ class MqttUnit:
                 payload = _with(payload, self.profile.points[name], value)
             except (ValueError, LookupError) as error:
                 raise ValueError(f"{name}: {error}") from None
+        if self._clock is not None:
+            payload = timed(payload, self._points(sample), self._clock())
         return Message(self._topic(sample), payload, sample.retained)
+
+
+def timed(payload: str, points: Iterable[Point], ns: int) -> str:
+    """The message with this time wherever it has one for a value of these points, in the form it had."""
+    found = [(p.mqtt, p.mqtt.time) for p in points if p.mqtt is not None and p.mqtt.time is not None]
+    if not found:
+        return payload
+    data = json.loads(payload)
+    for read, time in found:
+        for here in [data] if read.each is None else _items(_get(data, read.each)):
+            if _has(here, time.path):
+                _put(here, time.path, _written(ns, time.form, _get(here, time.path)))
+    return json.dumps(data, ensure_ascii=False)
+
+
+def _written(ns: int, form: str, was: object) -> object:
+    if form == "iso":
+        style = "%Y-%m-%dT%H:%M:%SZ" if "-" in str(was) else "%Y%m%dT%H%M%SZ"
+        return datetime.fromtimestamp(ns // 10**9, UTC).strftime(style)
+    number = ns // (10**9 if form == "unix-s" else 10**6)
+    return str(number) if isinstance(was, str) else number
 
 
 def _with(payload: str, point: Point, value: Value) -> str:

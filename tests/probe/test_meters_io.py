@@ -1,7 +1,6 @@
 """Meters found on a simulated line: by broadcast, by number, and several that speak at once."""
 
 import contextlib
-from functools import reduce
 
 import pytest
 
@@ -9,31 +8,14 @@ from edgegw.probe.found import Confidence
 from edgegw.probe.identify_meter import Meter, identifiers, rank
 from edgegw.probe.meters import MeterProbe
 from edgegw.probe.plan import Setting
-from simulators.meters import Cjt188Meter, MeterBus, cjt188, digits, dlt645, electric
+from simulators.meter_call import CalledBus
+from simulators.meters import Cjt188Meter, digits, electric
 from tests.probe.asking import shipped
 
 BAUD = 115200
 AT = (Setting(BAUD, "8N1"),)  # a pty has no parity
 METER = "558890213594"
 WATER = "33001122334455"[:14]
-
-
-class Line(MeterBus):
-    """Its meters also answer a broadcast for their numbers, all at once: what two drive apart is the lower one's."""
-
-    def _request(self, frame, until):
-        electric_, broadcast = frame[7] == 0x68, b"\xaa" * 6
-        if broadcast not in frame:
-            super()._request(frame, until)
-            return
-        answers = []
-        for meter in self.meters:
-            if electric_ and not isinstance(meter, Cjt188Meter) and frame[8] == 0x13:
-                answers.append(dlt645(meter.address, 0x93, bytes.fromhex(meter.address)[::-1]))
-            if not electric_ and isinstance(meter, Cjt188Meter) and frame[9] == 0x03:
-                answers.append(cjt188(meter.type, meter.address, 0x83, frame[11:14]))
-        if answers:
-            self.line.send(reduce(lambda a, b: bytes(x & y for x, y in zip(a, b, strict=True)), answers))
 
 
 def plain_meter(number=METER, hundredths=12345):
@@ -51,7 +33,7 @@ def water(number=WATER):
 
 @contextlib.asynccontextmanager
 async def line(*meters):
-    bus = Line(meters, baud=BAUD, bits=10)
+    bus = CalledBus(meters, baud=BAUD, bits=10)
     await bus.start()
     try:
         yield bus

@@ -3,8 +3,9 @@
 import pytest
 
 from edgegw.profiles.loader import ProfileLibrary
-from simulators import mqtt_serve
-from simulators.from_profile import FAULTS, ProfileUnit, main, units_of, value_of
+from simulators import mqtt_serve, profile_meter, profile_serial
+from simulators.from_profile import main, units_of, value_of, values_of
+from simulators.profile_modbus import FAULTS, ProfileUnit
 
 LIBRARY = ProfileLibrary()
 
@@ -33,7 +34,16 @@ def test_values(text, value):
         (["eastron/sdm121", "--tcp", "0"], "did you mean eastron/sdm120"),
         (["aqara/sjcgq11lm", "--tcp", "0"], "is for mqtt: use --broker"),
         (["eastron/sdm120", "--broker", "127.0.0.1:1883"], "is for modbus: use --port"),
-        (["generic/rdm6300", "--broker", "127.0.0.1:1883"], "is for serial: this simulates"),
+        (["generic/rdm6300", "--broker", "127.0.0.1:1883"], "is for serial: use --port"),
+        (["generic/cjt188-water", "--tcp", "0"], "is for meter: use --port"),
+        (["generic/cjt188-water", "--port", "/nowhere/tty"], "a meter has a number"),
+        (["generic/cjt188-water", "--port", "/nowhere/tty", "--address", "12"], "has 14 digits"),
+        (["generic/rdm6300", "--port", "/nowhere/tty", "--fault", "wrong-unit"], "no fault of a serial device"),
+        (["generic/gm65", "--port", "/nowhere/tty", "--fault", "bad-checksum"], "no checksum"),
+        (["generic/rdm6300", "--port", "/nowhere/tty", "--every", "0"], "more than 0"),
+        (["aqara/sjcgq11lm", "--broker", "127.0.0.1:1883", "--clock-off", "60"], "no time of its own"),
+        (["alink/climate", "--broker", "127.0.0.1:1883", "--clock-off", "nan"], "ten years"),
+        (["eastron/sdm120", "--tcp", "0", "--clock-off", "60"], "no time of its own"),
         (["aqara/sjcgq11lm", "--broker", "127.0.0.1"], "host:port"),
         (["aqara/sjcgq11lm", "--broker", "127.0.0.1:1883", "--set", "wet=true"], "there is no point 'wet'"),
         (["aqara/sjcgq11lm", "--broker", "127.0.0.1:1883", "--fault", "bad-crc"], "no fault of an MQTT device"),
@@ -56,9 +66,17 @@ def test_a_wrong_command_line_is_said_in_a_line(argv, said, capsys):
 def test_help_names_every_fault(capsys):
     with pytest.raises(SystemExit):
         main(["--help"])
-    told = " ".join(capsys.readouterr().out.split())
+    told = " ".join(capsys.readouterr().out.split()).replace("- ", "-")  # lines break there
     assert all(f"{name}: {text}" in told for name, (text, _) in FAULTS.items())
     assert all(f"{name}: {text}" in told for name, text in mqtt_serve.FAULTS.items())
+    assert all(f"{name}: {text}" in told for name, (text, _) in profile_meter.FAULTS.items())
+    assert all(f"{name}: {text}" in told for name, text in profile_serial.FAULTS.items())
+
+
+def test_what_is_text_stays_as_written():
+    profile = LIBRARY.get("generic/rdm6300")
+    assert values_of(profile, ["card=0008844356"]) == {"card": "0008844356"}
+    assert values_of(LIBRARY.get("eastron/sdm120"), ["voltage=0231"]) == {"voltage": 231}
 
 
 def test_a_refused_value_changes_nothing():

@@ -27,8 +27,8 @@ from edgegw.profiles.decode import compile_profile
 from edgegw.profiles.encode import compile_commands
 from edgegw.profiles.loader import ProfileLibrary
 from edgegw.profiles.plan import poll_plan
-from simulators.from_profile import FAULTS, ProfileUnit
 from simulators.modbus import RtuBus, TcpServer
+from simulators.profile_modbus import FAULTS, ProfileUnit
 from simulators.profile_registers import covered, place, plausible
 from simulators.slave import Fault
 
