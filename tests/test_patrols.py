@@ -10,6 +10,7 @@ from edgegw.errors import EdgegwError
 from edgegw.model import Changes, Decoded, Instant, Quality, Reading
 from edgegw.patrols import KNOWN_MOST, PatrolService
 from edgegw.profiles.fields import Text
+from edgegw.rules.own import Reported
 from edgegw.service.patrol import Patrols
 from edgegw.service.patrol_specs import Person, Source
 from edgegw.service.people import Ratings, RatingSpec
@@ -38,7 +39,7 @@ class Shell:
         self.clock = LoopClock()
         self.listeners: dict[str, list[Any]] = {}
         self.recorded: list[Changes] = []
-        self.conditions: list[tuple[str, dict[str, Any]]] = []
+        self.conditions: list[Reported] = []
         self.asked: list[tuple[str, str]] = []
         self.rounds: list[Any] = []
         self.scores: list[int] = []
@@ -53,7 +54,7 @@ class Shell:
         self.service = PatrolService(
             core,
             listening=self,
-            condition=lambda key, **more: self.conditions.append((key, more)),
+            condition=lambda one, _at: self.conditions.append(one),
             record=self.recorded.append,
             clock=self.clock,
             holder=self.holder,
@@ -110,10 +111,8 @@ async def test_a_round_by_reader_button_and_word():
     states = [s for changes in shell.recorded for s in changes.states]
     assert {s.kind for s in states} == {"patrol"}
     assert "8844356" not in repr(shell.recorded) + repr(shell.conditions) + repr(shell.service.views())
-    key, more = shell.conditions[0]
-    assert (key, more["active"], more["subject"]) == ("morning", False, "patrol"), (
-        "told at start that nothing is missed"
-    )
+    one = shell.conditions[0]
+    assert (one.key, one.active, one.subject) == ("morning", False, "patrol"), "told at start that nothing is missed"
 
 
 @warped
@@ -125,8 +124,8 @@ async def test_time_alone_tells_what_was_missed():
             await asyncio.sleep(10)
     task.cancel()
     assert shell.told().count("patrol.missed") == 3
-    assert [more["active"] for _, more in shell.conditions][-1] is True
-    assert shell.conditions[-1][1]["owner"] == "Night patrol"
+    assert shell.conditions[-1].active is True
+    assert shell.conditions[-1].owner == "Night patrol"
 
 
 @warped
@@ -190,8 +189,8 @@ async def test_ratings_are_heard_recorded_and_counted():
     shell.say("button", "action", "double")
     assert shell.told() == ["service.rated"]
     assert shell.scores == [1]
-    key, more = shell.conditions[-1]
-    assert (key, more["subject"], more["active"]) == ("rating-lobby", "service", True)
+    one = shell.conditions[-1]
+    assert (one.key, one.subject, one.active) == ("rating-lobby", "service", True)
     shell.service.detach()
     assert all(not listeners for listeners in shell.listeners.values())
 

@@ -10,22 +10,21 @@ press is a change that was seen: the first reading after a start, a silence or a
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
-from typing import Protocol
+from collections.abc import Callable
 
 from msgspec import Struct
 
 from edgegw.clock import Clock
 from edgegw.model import Changes, Decoded, Instant, Quality, Reading, Value
 from edgegw.ports import Listening
-from edgegw.profiles.fields import Text
 from edgegw.rules.condition import same
-from edgegw.rules.events import NS_PER_S, Location
+from edgegw.rules.events import NS_PER_S
+from edgegw.rules.own import Reported
 from edgegw.service.patrol import Patrols, Stepped
 from edgegw.service.patrol_specs import UNKNOWN, Person, Source
 from edgegw.service.patrol_state import CheckResult, PatrolView, Summary
 from edgegw.service.people import Ratings
-from edgegw.service.people_condition import PeopleStep, ServiceCondition
+from edgegw.service.people_condition import PeopleStep
 
 LOOK_S = 5.0
 """Longest sleep of the timer: so soon it is noticed that the wall clock was set."""
@@ -39,27 +38,6 @@ Holder = Callable[[str, str], tuple[str, str, tuple[str, ...]] | None]
 """(kind, number) → the holder's id, name and groups; None: nobody is known."""
 
 Use = Callable[[Reading, Instant], None]
-
-
-class Report(Protocol):
-    """Where conditions are reported: as `RuleEngine.condition`, committed by whoever takes it."""
-
-    def __call__(
-        self,
-        key: str,
-        *,
-        active: bool,
-        title: Text,
-        priority: str,
-        category: str,
-        evidence: Mapping[str, object],
-        at: Instant,
-        subject: str | None = None,
-        owner: str = "",
-        location: Location | None = None,
-    ) -> object:
-        """Take a condition."""
-        ...
 
 
 class Taken(Struct, frozen=True):
@@ -85,7 +63,7 @@ class PatrolService:
         core: Patrols,
         *,
         listening: Listening,
-        condition: Report,
+        condition: Callable[[Reported, Instant], None],
         record: Callable[[Changes], None],
         clock: Clock,
         holder: Holder,
@@ -233,27 +211,11 @@ class PatrolService:
         if step.score:
             self._rated(step.score, at)
 
-    def _commit(self, changes: Changes, conditions: tuple[ServiceCondition, ...], at: Instant) -> None:
+    def _commit(self, changes: Changes, conditions: tuple[Reported, ...], at: Instant) -> None:
         if changes.events or changes.states:
             self._record(changes)
-        report(self._condition, conditions, at)
-
-
-def report(condition: Report, conditions: tuple[ServiceCondition, ...], at: Instant) -> None:
-    """Hand conditions to whoever takes them."""
-    for one in conditions:
-        condition(
-            one.key,
-            active=one.active,
-            title=one.title,
-            priority=one.priority,
-            category=one.category,
-            evidence=one.evidence,
-            at=at,
-            subject=one.subject,
-            owner=one.owner,
-            location=one.location,
-        )
+        for one in conditions:
+            self._condition(one, at)
 
 
 def _presses(equals: Value, pressed: Callable[[Value, Instant], None]) -> Use:

@@ -10,6 +10,7 @@ from edgegw.model import Changes, Decoded, Event, Quality, Reading, Value
 from edgegw.profiles.fields import Text
 from edgegw.profiles.schema import AlarmRule, Report
 from edgegw.rules.engine import DeviceSpec, RuleEngine
+from edgegw.rules.own import Reported
 
 SECOND = 1_000_000_000
 
@@ -114,13 +115,15 @@ class Box:
         """A condition of the gateway's own."""
         return self.commit(
             self.engine.condition(
-                "store-damaged",
-                active=active,
-                title=Text(zh="数据库损坏", en="Store damaged"),
-                priority=priority,
-                category="device",
-                evidence=evidence,
-                at=self.clock.now(),
+                Reported(
+                    key="store-damaged",
+                    active=active,
+                    title=Text(zh="数据库损坏", en="Store damaged"),
+                    priority=priority,
+                    category="device",
+                    evidence=evidence,
+                ),
+                self.clock.now(),
             )
         )
 

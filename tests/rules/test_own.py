@@ -5,6 +5,7 @@ import pytest
 from edgegw.errors import ConfigError
 from edgegw.profiles.fields import Text
 from edgegw.rules.events import Location
+from edgegw.rules.own import Reported
 
 TITLE = Text(zh="{location} {device} 被强行打开", en="{device} at {location} was forced")
 
@@ -12,17 +13,19 @@ TITLE = Text(zh="{location} {device} 被强行打开", en="{device} at {location
 def forced(box, *, active=True, subject="gate", key="forced", **more):
     return box.commit(
         box.engine.condition(
-            key,
-            active=active,
-            title=TITLE,
-            priority="P1",
-            category="access",
-            evidence={"contact": "open"},
-            at=box.clock.now(),
-            subject=subject,
-            owner="East gate",
-            location=Location("Building 3", {"building": "3"}),
-            **more,
+            Reported(
+                key=key,
+                active=active,
+                title=TITLE,
+                priority="P1",
+                category="access",
+                evidence={"contact": "open"},
+                subject=subject,
+                owner="East gate",
+                location=Location("Building 3", {"building": "3"}),
+                **more,
+            ),
+            box.clock.now(),
         )
     )
 

@@ -9,9 +9,9 @@ import msgspec
 from edgegw.clock import ManualClock
 from edgegw.model import Event, StateChange
 from edgegw.profiles.fields import Text
+from edgegw.rules.own import Reported
 from edgegw.service.patrol import Patrols, Stepped
 from edgegw.service.patrol_specs import NS_PER_S, Person, PlanSpec, PointSpec, Source
-from edgegw.service.people_condition import ServiceCondition
 from edgegw.service.specs import Calendar
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -76,7 +76,7 @@ class Site:
         self.clock = ManualClock(wall(start, zone), 5_000)
         self.states: dict[str, bytes] = {}
         self.events: list[Event] = []
-        self.conditions: list[ServiceCondition] = []
+        self.conditions: list[Reported] = []
         self.steps: list[Stepped] = []
         self.open()
 

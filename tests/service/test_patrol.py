@@ -5,7 +5,6 @@ import pytest
 
 from edgegw.errors import EdgegwError
 from edgegw.model import Lane
-from edgegw.patrols import report
 from edgegw.rules.engine import RuleEngine
 from edgegw.rules.wording import fill
 from edgegw.service.patrol_specs import NS_PER_S, UNKNOWN, Person, Source
@@ -567,9 +566,8 @@ class Ruled(Site):
         now = self.clock.now()
         if self.engine is None:
             self.engine = RuleEngine(gateway="g1", language="en", devices=[], alarms={}, presence={}, now=now)
-        report(
-            lambda key, **more: self.alarms.extend(self.engine.condition(key, **more).events), stepped.conditions, now
-        )
+        for one in stepped.conditions:
+            self.alarms += self.engine.condition(one, now).events
         return super().keep(stepped)
 
 

@@ -39,9 +39,9 @@ from edgegw.rules.engine import RuleEngine
 from edgegw.rules.events import Location, encode
 from edgegw.rules.linkage import Linkages
 from edgegw.rules.linkage_state import LINKAGE_KIND
+from edgegw.rules.own import Reported
 from edgegw.rules.presence import OFFLINE
 from edgegw.rules.wording import place
-from edgegw.service.sensing import Condition
 from edgegw.store.store import Store
 from edgegw.upstream.commands import CommandIntake
 
@@ -102,7 +102,7 @@ class Acting:
         encoders: Mapping[str, Encoder],
         book: CredentialBook,
         clock: Clock,
-        condition: Condition,
+        condition: Callable[[Reported, Instant], None],
         observe: Callable[[str, float], None],
         slow: Callable[[str, float], None],
     ) -> None:
@@ -248,20 +248,18 @@ class Acting:
 
     def _condition(self, condition: DoorCondition, at: Instant) -> None:
         owner, location = self._places[condition.door]
-        changes = self._report(
-            f"{condition.kind}-{condition.part}" if condition.part else condition.kind,
+        one = Reported(
+            key=f"{condition.kind}-{condition.part}" if condition.part else condition.kind,
             active=condition.active,
             title=TITLES[condition.kind],
             priority=condition.priority,
             category=category(condition.kind),
             evidence=dict(condition.evidence),
-            at=at,
             subject=condition.door,
             owner=owner,
             location=location,
         )
-        if changes.events or changes.states:
-            self._pipeline.apply(changes)
+        self._report(one, at)
 
     def _lost(self, device: str) -> bool:
         link = self._plan.devices[device].link
@@ -270,17 +268,15 @@ class Acting:
         return self._engine.status(device) == OFFLINE
 
     def _sync_condition(self, reason: str | None) -> None:
-        changes = self._report(
-            "access-sync",
+        one = Reported(
+            key="access-sync",
             active=reason is not None,
             title=SYNC_TITLE,
             priority="P2",
             category="access",
             evidence={"reason": reason},
-            at=self._clock.now(),
         )
-        if changes.events or changes.states:
-            self._pipeline.apply(changes)
+        self._report(one, self._clock.now())
 
     def _make_sync(self) -> AccessSync | None:
         plan, config = self._plan, self._plan.access.sync

@@ -28,6 +28,7 @@ from edgegw.links.supervisor import Supervisor
 from edgegw.model import Lane, Record
 from edgegw.pipeline import Pipeline
 from edgegw.rules.engine import RuleEngine
+from edgegw.rules.own import Reported
 from edgegw.store.store import Store
 from edgegw.tls import server_context
 from edgegw.upstream.delivery import Delivery
@@ -93,7 +94,7 @@ async def assemble(plan: SitePlan, clock: Clock, store: Store, *, feed: Callable
         encoders=encoders,
         book=book,
         clock=clock,
-        condition=service.sensing.condition,
+        condition=service.condition,
         observe=observe,
         slow=service.slow,
     )
@@ -214,12 +215,12 @@ class _Upstreams:
                 self._service.responded("alarm", seconds)
 
     def _condition(self, upstream: str, reason: str | None) -> None:
-        self._service.condition(
-            f"upstream-{upstream}",
+        one = Reported(
+            key=f"upstream-{upstream}",
             active=reason is not None,
             title=build.upstream_title(upstream),
             priority="P2",
             category="device",
             evidence={"upstream": upstream, "reason": reason},
-            at=self._clock.now(),
         )
+        self._service.condition(one, self._clock.now())

@@ -21,17 +21,16 @@ from edgegw.config.service_specs import catalogue, facts, feeds, one_ticket
 from edgegw.control.snapshots_service import ServiceSnapshot
 from edgegw.errors import DecodeError
 from edgegw.model import NOTHING, Changes, Instant
-from edgegw.patrols import PatrolService, report
+from edgegw.patrols import PatrolService
 from edgegw.pipeline import Pipeline
 from edgegw.rules.engine import RuleEngine
-from edgegw.rules.own import SERVICE
+from edgegw.rules.own import SERVICE, Reported
 from edgegw.rules.presence import ONLINE, UNKNOWN
 from edgegw.service.indicators import Indicators
 from edgegw.service.indicators_rows import INDICATOR_KIND
 from edgegw.service.patrol import Patrols
 from edgegw.service.patrol_state import PATROL_KIND, Summary
 from edgegw.service.people import Ratings
-from edgegw.service.people_condition import ServiceCondition
 from edgegw.service.people_requests import Requests
 from edgegw.service.sensing import Sensing
 from edgegw.service.ticket import HISTORY_KIND, MAINTENANCE_KIND, TROUBLE_KIND, TicketState, TroubleView
@@ -166,9 +165,9 @@ class Service:
 
     # --- what others tell ---------------------------------------------------------------------------------------------
 
-    def condition(self, key: str, **given: object) -> None:
+    def condition(self, one: Reported, at: Instant) -> None:
         """As `RuleEngine.condition`, into the next commit."""
-        changes = self.sensing.condition(key, **given)  # type: ignore[arg-type]  # `patrols.Report` types what comes in
+        changes = self.sensing.condition(one, at)
         if changes.events or changes.states:
             self._pipeline.apply(changes)
 
@@ -182,13 +181,7 @@ class Service:
 
     def _ended_request(self, key: str, at: Instant) -> Changes:
         found = self.requests.ended(key, at) or self._ratings.ended(key, at)
-        return NOTHING if found is None else self.reported(found, at)
-
-    def reported(self, one: ServiceCondition, at: Instant) -> Changes:
-        """A condition, and what follows from it, not yet committed."""
-        found: list[Changes] = []
-        report(lambda key, **given: found.append(self.sensing.condition(key, **given)), (one,), at)
-        return found[0]
+        return NOTHING if found is None else self.sensing.condition(found, at)
 
     def _ended(self, dedup_key: str) -> Changes:
         gateway, _, rest = dedup_key.partition("/")

@@ -99,7 +99,7 @@ class LocalService(ServiceBackend):
             by=by,
         )
         if asked is not None:
-            await service.inbox.committed(service.reported(asked, now))
+            await service.inbox.committed(service.sensing.condition(asked, now))
         view = service.troubles.view(f"{service.plan.gateway.id}/{SERVICE}/{REQUEST}{request.id}")
         if view is None:
             raise EdgegwError("used-id", f"request {request.id} is over")
@@ -112,7 +112,7 @@ class LocalService(ServiceBackend):
         gone = self._service.requests.withdrawn(request, now)
         if gone is None:
             return False
-        await self._service.inbox.committed(self._service.reported(gone, now))
+        await self._service.inbox.committed(self._service.sensing.condition(gone, now))
         return True
 
     # --- patrols ------------------------------------------------------------------------------------------------------

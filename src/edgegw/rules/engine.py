@@ -16,12 +16,12 @@ from msgspec import UNSET
 from edgegw.errors import ConfigError
 from edgegw.model import NOTHING, Changes, Decoded, Event, Instant, Quality, older
 from edgegw.profiles.fields import Text
-from edgegw.rules.alarm import Alarm, Evidence
+from edgegw.rules.alarm import Alarm
 from edgegw.rules.alarm_state import AlarmSpec, AlarmState, AlarmView
 from edgegw.rules.alarm_state import decode_state as decode_alarm
 from edgegw.rules.device import Device, DeviceSpec
-from edgegw.rules.events import ALARM_KIND, PRESENCE_KIND, AlarmData, Draft, Location
-from edgegw.rules.own import RESERVED_DEVICES, Link, OwnConditions
+from edgegw.rules.events import ALARM_KIND, PRESENCE_KIND, AlarmData, Draft
+from edgegw.rules.own import RESERVED_DEVICES, Link, OwnConditions, Reported
 from edgegw.rules.presence import ONLINE, PresenceView
 from edgegw.rules.presence import decode_state as decode_presence
 from edgegw.rules.timers import Timers
@@ -183,48 +183,16 @@ class RuleEngine:
         self._timers.arm(found.alarm)
         return draft.changes()
 
-    def condition(
-        self,
-        key: str,
-        *,
-        active: bool,
-        title: Text,
-        priority: str,
-        category: str,
-        evidence: Evidence,
-        at: Instant,
-        subject: str | None = None,
-        owner: str = "",
-        location: Location | None = None,
-    ) -> Changes:
-        """A condition of the gateway itself, or of a door, holds, or is gone: raised and cleared at once.
+    def condition(self, one: Reported, at: Instant) -> Changes:
+        """A condition of the gateway itself, of a door, of a patrol … holds, or is gone: raised and cleared at once.
 
         Calls that change nothing cost nothing and give nothing, so the reporter may repeat itself; new evidence while it
-        is raised is told upstream at most once a minute. An alarm raised before a restart stays until `active=False` is said:
+        is raised is told upstream at most once a minute. An alarm raised before a restart stays until it is said to be gone:
         whoever reports a condition says at start that it is gone, if it is. One of a subject that is no longer in the site
-        is cleared with the first tick.
-
-        Args:
-            key: slug of the condition; the dedup_key is ``<gateway>/<subject>/<key>``.
-            priority: empty: by the service catalogue.
-            subject: one of the engine's `subjects`, or of `own.OWN_SUBJECTS`; the gateway if None. KeyError for any other.
-            owner: what ``{device}`` in the title stands for; the subject if empty.
-            location: for the event and ``{location}`` in the title.
+        is cleared with the first tick. KeyError for a subject that is none.
         """
         draft = Draft()
-        self._own.report(
-            key,
-            active=active,
-            title=title,
-            priority=priority,
-            category=category,
-            evidence=evidence,
-            at=at,
-            draft=draft,
-            subject=subject,
-            owner=owner,
-            location=location,
-        )
+        self._own.report(one, at, draft)
         return draft.changes()
 
     def tick(self, now: Instant) -> Changes:

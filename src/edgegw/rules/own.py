@@ -6,7 +6,7 @@ Must not know: who reports them, what a door is.
 
 from collections.abc import Collection, Iterable, Mapping
 
-from msgspec import UNSET
+from msgspec import UNSET, Struct
 
 from edgegw.model import Instant
 from edgegw.profiles.fields import Text
@@ -32,6 +32,30 @@ OWN_SUBJECTS = frozenset({GATEWAY, PATROL, SERVICE})
 
 RESERVED_DEVICES = OWN_SUBJECTS | {"link"}
 """Ids of devices and doors that would share dedup_keys with the gateway's own alarms."""
+
+
+class Reported(Struct, frozen=True, kw_only=True):
+    """A condition as whoever watches it says: it holds, or is gone. Its dedup_key is ``<gateway>/<subject>/<key>``.
+
+    Attributes:
+        key: slug of the condition.
+        subject: one of the engine's `subjects`, or of `OWN_SUBJECTS`.
+        title: ``{device}`` is `owner`, ``{value}`` the evidence's ``value``, ``{location}`` the location.
+        category, priority: of the service catalogue; priority empty: by the catalogue.
+        evidence: JSON-able; what was seen.
+        owner: what ``{device}`` in the title stands for; the subject if empty.
+        location: for the event and ``{location}`` in the title.
+    """
+
+    key: str
+    active: bool
+    title: Text
+    category: str
+    priority: str = ""
+    evidence: Evidence = {}
+    subject: str = GATEWAY
+    owner: str = ""
+    location: Location | None = None
 
 
 class Link:
@@ -101,40 +125,31 @@ class OwnConditions:
             # An alarm with a device is a rule's, of a device that had the door's id before.
             if subject not in self._subjects or data is None or data.device is not UNSET:
                 continue
-            title = Text(zh=data.title, en=data.title)
-            location = None if data.location is UNSET else data.location
-            spec = self._spec(subject, key, title, data.priority, data.category, location=location)
-            self._alarms[dedup_key] = Alarm(spec, language, state, now)
+            known = Reported(
+                key=key,
+                subject=subject,
+                active=True,
+                title=Text(zh=data.title, en=data.title),
+                priority=data.priority,
+                category=data.category,
+                location=None if data.location is UNSET else data.location,
+            )
+            self._alarms[dedup_key] = Alarm(self._spec(known), language, state, now)
 
-    def report(
-        self,
-        key: str,
-        *,
-        active: bool,
-        title: Text,
-        priority: str,
-        category: str,
-        evidence: Evidence,
-        at: Instant,
-        draft: Draft,
-        subject: str | None = None,
-        owner: str = "",
-        location: Location | None = None,
-    ) -> None:
+    def report(self, one: Reported, at: Instant, draft: Draft) -> None:
         """See RuleEngine.condition."""
-        of = GATEWAY if subject is None else subject
-        if of not in self._subjects:
-            raise KeyError(of)
-        spec = self._spec(of, key, title, priority, category, owner=owner, location=location)
+        if one.subject not in self._subjects:
+            raise KeyError(one.subject)
+        spec = self._spec(one)
         alarm = self._alarms.get(spec.dedup_key)
         if alarm is None:
-            if not active:
+            if not one.active:
                 return
             alarm = self._alarms[spec.dedup_key] = Alarm(spec, self._language, None, at)
         alarm.spec = spec
-        if active and alarm.raised:
-            alarm.amend(evidence, at, draft)
-        alarm.see(holds=active, evidence=evidence, at=at, draft=draft)
+        if one.active and alarm.raised:
+            alarm.amend(one.evidence, at, draft)
+        alarm.see(holds=one.active, evidence=one.evidence, at=at, draft=draft)
         if alarm.phase is Phase.NORMAL:
             del self._alarms[spec.dedup_key]
 
@@ -148,24 +163,15 @@ class OwnConditions:
         subject, _, key = rest.partition("/")
         return (subject, key) if gateway == self._gateway else ("", "")
 
-    def _spec(
-        self,
-        subject: str,
-        key: str,
-        title: Text,
-        priority: str,
-        category: str,
-        *,
-        owner: str = "",
-        location: Location | None,
-    ) -> AlarmSpec:
+    def _spec(self, one: Reported) -> AlarmSpec:
+        subject = one.subject
         return AlarmSpec(
-            dedup_key=f"{self._gateway}/{subject}/{key}",
-            rule=key,
+            dedup_key=f"{self._gateway}/{subject}/{one.key}",
+            rule=one.key,
             subject=subject,
-            owner=owner or (self._gateway if subject in OWN_SUBJECTS else subject),
-            title=title,
-            priority=priority,
-            category=category,
-            location=UNSET if location is None else location,
+            owner=one.owner or (self._gateway if subject in OWN_SUBJECTS else subject),
+            title=one.title,
+            priority=one.priority,
+            category=one.category,
+            location=UNSET if one.location is None else one.location,
         )

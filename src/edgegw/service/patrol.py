@@ -15,7 +15,7 @@ import msgspec
 from edgegw.errors import EdgegwError
 from edgegw.model import Instant
 from edgegw.profiles.fields import Text
-from edgegw.rules.own import PATROL
+from edgegw.rules.own import PATROL, Reported
 from edgegw.service import patrol_round as rounds
 from edgegw.service.patrol_plan import PlanKeeper
 from edgegw.service.patrol_specs import Person, PlanSpec, Source
@@ -29,7 +29,6 @@ from edgegw.service.patrol_state import (
 )
 from edgegw.service.patrol_telling import Step, Stepped, Telling
 from edgegw.service.patrol_wording import MISSED_TITLE
-from edgegw.service.people_condition import ServiceCondition
 from edgegw.service.specs import Calendar
 
 __all__ = ["Patrols", "Stepped"]
@@ -158,9 +157,7 @@ class Patrols:
             telling = Telling(PlanSpec(id=plan, name=name, points=(), starts=()), self._language)
             step.tell(PATROL_COMPLETED, telling.subject, telling.summary(under_way, Ended.REMOVED, step))
         step.conditions.append(
-            ServiceCondition(
-                key=plan, subject=PATROL, active=False, title=MISSED_TITLE, category="cleaning", owner=plan
-            )
+            Reported(key=plan, subject=PATROL, active=False, title=MISSED_TITLE, category="cleaning", owner=plan)
         )
         step.draft.state(PATROL_KIND, plan, None)
 

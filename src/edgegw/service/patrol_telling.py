@@ -10,6 +10,7 @@ from msgspec import UNSET, Struct
 
 from edgegw.model import NOTHING, Changes, Instant, Lane
 from edgegw.rules.events import Draft, Location, encode, utc
+from edgegw.rules.own import Reported
 from edgegw.rules.wording import place
 from edgegw.service import patrol_round as rounds
 from edgegw.service.patrol_specs import NS_PER_S, Person, PlanSpec
@@ -28,7 +29,6 @@ from edgegw.service.patrol_state import (
     Summary,
     WhoRef,
 )
-from edgegw.service.people_condition import ServiceCondition
 
 
 class Stepped(Struct, frozen=True):
@@ -42,7 +42,7 @@ class Stepped(Struct, frozen=True):
     """
 
     changes: Changes = NOTHING
-    conditions: tuple[ServiceCondition, ...] = ()
+    conditions: tuple[Reported, ...] = ()
     results: tuple[CheckResult, ...] = ()
     rounds: tuple[Summary, ...] = ()
 
@@ -54,7 +54,7 @@ class Step:
         self.at = at
         self.trusted = trusted
         self.draft = Draft()
-        self.conditions: list[ServiceCondition] = []
+        self.conditions: list[Reported] = []
         self.results: list[CheckResult] = []
         self.rounds: list[Summary] = []
 

@@ -11,13 +11,12 @@ from edgegw.model import Instant
 from edgegw.profiles.fields import Text
 from edgegw.rules.alarm import UPDATE_EVERY_NS
 from edgegw.rules.events import Location, utc
-from edgegw.rules.own import PATROL
+from edgegw.rules.own import PATROL, Reported
 from edgegw.service import patrol_round as rounds
 from edgegw.service.patrol_specs import NS_PER_S, PlanSpec
 from edgegw.service.patrol_state import UNKNOWN_PERSON, Ended, PlanState, PointState, Result, RoundState
 from edgegw.service.patrol_telling import Step, Telling
 from edgegw.service.patrol_wording import FAULT_TITLE, MISSED_TITLE, UNKNOWN_CARD, WHOLE_ROUND, points_text
-from edgegw.service.people_condition import ServiceCondition
 
 AGAIN_NS = UPDATE_EVERY_NS + NS_PER_S
 """After so long the condition is repeated once: an alarm tells new evidence once a minute at most, and keeps none for later."""
@@ -89,7 +88,7 @@ class PatrolTicket:
 
     def _say(self, plan: PlanState, step: Step) -> None:
         step.conditions.append(
-            ServiceCondition(
+            Reported(
                 key=self._spec.id,
                 subject=PATROL,
                 active=plan.raised,

@@ -17,9 +17,9 @@ from msgspec import UNSET, Struct, UnsetType
 from edgegw.model import Changes, Event, Instant, Lane, Value
 from edgegw.profiles.fields import Text
 from edgegw.rules.events import Location, encode, utc
-from edgegw.rules.own import SERVICE
+from edgegw.rules.own import SERVICE, Reported
 from edgegw.rules.wording import place
-from edgegw.service.people_condition import PeopleStep, ServiceCondition, ended_condition
+from edgegw.service.people_condition import PeopleStep, ended_condition
 from edgegw.service.specs import NS_PER_S
 from edgegw.service.ticket import TroubleView
 
@@ -137,7 +137,7 @@ class Ratings:
                 return self._rate(spec, score, at)
         return PeopleStep()
 
-    def ended(self, key: str, at: Instant) -> ServiceCondition | None:
+    def ended(self, key: str, at: Instant) -> Reported | None:
         """The ticket of this condition is over; None if it is none of these."""
         if key not in self._raised:
             return None
@@ -169,7 +169,7 @@ class Ratings:
         if score > spec.ticket_at:
             return PeopleStep(Changes((event,)), score=score)
         self._raised.add(RATING + spec.id)
-        condition = ServiceCondition(
+        condition = Reported(
             key=RATING + spec.id,
             subject=SERVICE,
             active=True,

@@ -12,9 +12,9 @@ from edgegw.errors import EdgegwError
 from edgegw.model import Instant
 from edgegw.profiles.fields import Text
 from edgegw.rules.events import Location, utc
-from edgegw.rules.own import SERVICE
+from edgegw.rules.own import SERVICE, Reported
 from edgegw.rules.wording import place
-from edgegw.service.people_condition import ServiceCondition, ended_condition
+from edgegw.service.people_condition import ended_condition
 
 REQUEST = "request-"
 """How the keys of their conditions begin."""
@@ -61,7 +61,7 @@ class Requests:
         contact: str = "",
         priority: str = "",
         by: str = "",
-    ) -> ServiceCondition | None:
+    ) -> Reported | None:
         """A request, as a condition to be reported; None if one of this id is open, whatever it says now.
 
         Args:
@@ -86,7 +86,7 @@ class Requests:
             raise EdgegwError("too-many", f"{REQUESTS_MOST} requests are open")
         self._open.add(key)
         text = _line(title)
-        return ServiceCondition(
+        return Reported(
             key=key,
             subject=SERVICE,
             active=True,
@@ -103,7 +103,7 @@ class Requests:
             location=Location(place(where, self._language), where) if where else None,
         )
 
-    def ended(self, key: str, at: Instant) -> ServiceCondition | None:
+    def ended(self, key: str, at: Instant) -> Reported | None:
         """The ticket of this condition is over, or the request was withdrawn; None if it is none of these."""
         if key not in self._open:
             return None
@@ -113,7 +113,7 @@ class Requests:
             self._ended.popitem(last=False)
         return ended_condition(key, Text(zh=key, en=key), at)
 
-    def withdrawn(self, request: str, at: Instant) -> ServiceCondition | None:
+    def withdrawn(self, request: str, at: Instant) -> Reported | None:
         """A request is no longer needed; None if there is none of this id."""
         return self.ended(REQUEST + request, at)
 

@@ -9,13 +9,11 @@ Must not know: what either decides, storage, delivery.
 """
 
 from collections.abc import Callable, Iterable
-from typing import Protocol
 
 from edgegw.model import NOTHING, Changes, Decoded, Event, Instant
-from edgegw.profiles.fields import Text
-from edgegw.rules.alarm import Evidence
 from edgegw.rules.engine import RuleEngine
-from edgegw.rules.events import ALARM_CLEARED, ALARM_RAISED, ALARM_UPDATED, DEVICE_OFFLINE, DEVICE_ONLINE, Location
+from edgegw.rules.events import ALARM_CLEARED, ALARM_RAISED, ALARM_UPDATED, DEVICE_OFFLINE, DEVICE_ONLINE
+from edgegw.rules.own import Reported
 from edgegw.rules.presence import OFFLINE
 from edgegw.service.troubles import Troubles
 
@@ -24,27 +22,6 @@ CONCERNS = frozenset({ALARM_RAISED, ALARM_UPDATED, ALARM_CLEARED, DEVICE_OFFLINE
 
 ROUNDS = 4
 """Most times a found condition may lead to the next one in a step: a feed may be on a link, the link behind another feed."""
-
-
-class Condition(Protocol):
-    """How others report a condition: as `RuleEngine.condition`, tickets included."""
-
-    def __call__(
-        self,
-        key: str,
-        *,
-        active: bool,
-        title: Text,
-        priority: str,
-        category: str,
-        evidence: Evidence,
-        at: Instant,
-        subject: str | None = None,
-        owner: str = "",
-        location: Location | None = None,
-    ) -> Changes:
-        """Report a condition."""
-        ...
 
 
 class Sensing:
@@ -91,34 +68,9 @@ class Sensing:
 
     # --- others -------------------------------------------------------------------------------------------------------
 
-    def condition(
-        self,
-        key: str,
-        *,
-        active: bool,
-        title: Text,
-        priority: str,
-        category: str,
-        evidence: Evidence,
-        at: Instant,
-        subject: str | None = None,
-        owner: str = "",
-        location: Location | None = None,
-    ) -> Changes:
+    def condition(self, one: Reported, at: Instant) -> Changes:
         """See `RuleEngine.condition`."""
-        changes = self._engine.condition(
-            key,
-            active=active,
-            title=title,
-            priority=priority,
-            category=category,
-            evidence=evidence,
-            at=at,
-            subject=subject,
-            owner=owner,
-            location=location,
-        )
-        return self._through(changes, at)
+        return self._through(self._engine.condition(one, at), at)
 
     # --- inside -------------------------------------------------------------------------------------------------------
 
@@ -140,16 +92,7 @@ class Sensing:
             if not found:
                 break
             for one in found:
-                more = self._engine.condition(
-                    one.key,
-                    active=one.active,
-                    title=one.title,
-                    priority=one.priority,
-                    category=one.category,
-                    evidence=one.evidence,
-                    at=at,
-                    owner=one.owner,
-                )
+                more = self._engine.condition(one, at)
                 if self._alarm is not None:
                     for event in more.events:
                         self._alarm(event)

@@ -17,13 +17,10 @@ from hashlib import blake2b
 from heapq import nsmallest
 from math import ceil
 
-from msgspec import Struct
-
 from edgegw.model import Instant
 from edgegw.profiles.fields import Text
-from edgegw.rules.alarm import Evidence
 from edgegw.rules.events import Draft
-from edgegw.rules.own import GATEWAY
+from edgegw.rules.own import GATEWAY, Reported
 from edgegw.service.specs import NS_PER_S, Feed, OneTicket
 
 NAMES_MOST = 20
@@ -36,24 +33,6 @@ LOST_CATEGORY = "device"
 _NOT_SLUG = re.compile(r"[^A-Za-z0-9._-]+")
 _FLIPS_MOST = 4
 """Most times a feed may change over in one step: feeds inside feeds settle in two; this only bounds a mistake of ours."""
-
-
-class FeedCondition(Struct, frozen=True, kw_only=True):
-    """A feed was found to be lost, or is back: what `RuleEngine.condition` is told of it.
-
-    Attributes:
-        key: of the condition; the dedup_key is ``<gateway>/gateway/<key>``.
-        title, owner: of the alarm; ``{device}`` stands for the owner.
-        priority: empty: by the catalogue.
-    """
-
-    key: str
-    active: bool
-    title: Text
-    owner: str
-    evidence: Evidence
-    category: str = LOST_CATEGORY
-    priority: str = ""
 
 
 class FeedState:
@@ -111,7 +90,7 @@ class Feeds:
         self._settle_ns = round(one.settle_s * NS_PER_S)
         self._prefix = f"{gateway}/{GATEWAY}/{LOST_PREFIX}"
         self._begun = False
-        self._changed: dict[str, FeedCondition] = {}
+        self._changed: dict[str, Reported] = {}
         self._lost: dict[str, int] = {}
         self.inferred: dict[str, FeedState] = {}
         """By the dedup_key of the inferred alarm."""
@@ -213,8 +192,8 @@ class Feeds:
             else:
                 title = titles(key)
                 slug = LOST_PREFIX + key.removeprefix(self._prefix)
-                self._changed[slug] = FeedCondition(
-                    key=slug, active=False, title=Text(zh=title, en=title), owner="", evidence={}
+                self._changed[slug] = Reported(
+                    key=slug, active=False, title=Text(zh=title, en=title), category=LOST_CATEGORY
                 )
 
     def look(self, at: Instant) -> None:
@@ -222,7 +201,7 @@ class Feeds:
         self._begun = True
         self._settle(list(self.inferred.values()), at)
 
-    def conditions(self) -> tuple[FeedCondition, ...]:
+    def conditions(self) -> tuple[Reported, ...]:
         """What changed since this was last asked."""
         if not self._changed:
             return ()
@@ -269,12 +248,19 @@ class Feeds:
             return state.lost * 2 >= threshold
         return state.lost >= threshold and (state.quiet_ns is None or state.quiet_ns <= at.mono_ns)
 
-    def _condition(self, state: FeedState) -> FeedCondition:
+    def _condition(self, state: FeedState) -> Reported:
         feed = state.feed
         evidence: dict[str, object] = {"feed": feed.id, "lost": state.lost, "members": len(feed.members)}
         if state.told:
             evidence["names"] = nsmallest(NAMES_MOST, (name for name in feed.members if name in self._lost))
-        return FeedCondition(key=state.slug, active=state.told, title=feed.title, owner=feed.owner, evidence=evidence)
+        return Reported(
+            key=state.slug,
+            active=state.told,
+            title=feed.title,
+            category=LOST_CATEGORY,
+            evidence=evidence,
+            owner=feed.owner,
+        )
 
 
 def _contains(outer: Feed, inner: Feed) -> bool:

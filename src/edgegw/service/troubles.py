@@ -27,11 +27,11 @@ from edgegw.rules.events import (
     Draft,
     utc,
 )
+from edgegw.rules.own import Reported
 from edgegw.service.answering import answered
 from edgegw.service.ground import Ground
 from edgegw.service.looks import view_of
 from edgegw.service.outgoing import UNREADABLE, decode_alarm, with_priority, with_ticket
-from edgegw.service.storm import FeedCondition
 from edgegw.service.ticket import (
     TICKET_REQUESTED,
     TICKET_UPDATED,
@@ -43,8 +43,6 @@ from edgegw.service.ticket import (
     Window,
 )
 from edgegw.service.trouble import Timer, Trouble
-
-__all__ = ["FeedCondition", "Troubles"]
 
 ALARMS = frozenset({ALARM_RAISED, ALARM_UPDATED, ALARM_CLEARED})
 PRESENCE = frozenset({DEVICE_OFFLINE, DEVICE_ONLINE})
@@ -144,7 +142,7 @@ class Troubles(Ground):
         """Monotonic time of the next tick that may change something; None: not before something comes in."""
         return self._timers.due_ns()
 
-    def conditions(self) -> tuple[FeedCondition, ...]:
+    def conditions(self) -> tuple[Reported, ...]:
         """Feeds found to be lost, or back, since last asked: for `RuleEngine.condition`; what that says comes back to `take`."""
         return self._feeds.conditions()
 
