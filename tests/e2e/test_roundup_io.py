@@ -10,8 +10,6 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("roundup", reason="roundup is in edgegw[dev]")
-
 from edgegw.model import Lane
 from edgegw.upstream.outcome import Accepted, Hold
 from tests.e2e.asking import Asking

@@ -6,18 +6,16 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
 
-from tests.e2e.test_report_browser_io import CHROMIUM, PHONE_PX, WIDER, Tab
+from tests.browser import PHONE_PX, WIDER, Tab, browser, needs_browser
 from tests.simulators.desk_events import asks
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
+pytestmark = needs_browser
 
 ROOT = Path(__file__).parents[2]
 EVIL = "<img src=x onerror=\"document.title='taken'\"><b>漏水</b>"
@@ -57,32 +55,6 @@ def filled() -> list[dict[str, Any]]:
     return [late, cause, *behind, *over]
 
 
-@asynccontextmanager
-async def browser(folder: Path) -> AsyncIterator[Tab]:
-    """A browser that reaches this machine and nothing else."""
-    process = await asyncio.create_subprocess_exec(
-        *(str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--hide-scrollbars"),
-        *("--remote-debugging-port=0", f"--user-data-dir={folder}"),
-        *("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "about:blank"),
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    try:
-        async with asyncio.timeout(20):
-            while not (where := folder / "DevToolsActivePort").is_file() or not where.read_text().strip():
-                assert process.returncode is None, "chromium ended"
-                await asyncio.sleep(0.02)
-        port = where.read_text().split()[0]
-        async with aiohttp.ClientSession() as session:
-            async with session.get(f"http://127.0.0.1:{port}/json/list") as answer:
-                pages = [one for one in json.loads(await answer.text()) if one["type"] == "page"]
-            async with session.ws_connect(pages[0]["webSocketDebuggerUrl"], max_msg_size=0) as socket:
-                yield Tab(socket)
-    finally:
-        process.terminate()
-        await asyncio.wait_for(process.wait(), 10)
-
-
 async def seen(tab: Tab, expression: str) -> Any:
     """What an expression gives once it gives something."""
     async with asyncio.timeout(20):
@@ -98,7 +70,7 @@ async def opened(tab: Tab, url: str, language: str) -> None:
 
 
 async def test_a_person_sees_what_matters_and_texts_stay_texts(url: str, tmp_path: Path) -> None:
-    async with browser(tmp_path / "profile") as tab:
+    async with browser(tmp_path / "profile", this_machine=True) as tab:
         await tab.size(1400, 900)
         await opened(tab, url, "zh-CN")
         cards = await tab.look(CARDS)
@@ -123,7 +95,7 @@ async def test_a_person_sees_what_matters_and_texts_stay_texts(url: str, tmp_pat
 async def test_on_a_telephone_one_stage_at_a_time_and_nothing_is_wider_than_the_screen(
     url: str, tmp_path: Path
 ) -> None:
-    async with browser(tmp_path / "profile") as tab:
+    async with browser(tmp_path / "profile", this_machine=True) as tab:
         await tab.size(*PHONE_PX)
         await opened(tab, url, "en")
         shown = "[...document.querySelectorAll('article')].filter(one => one.offsetParent).length"
