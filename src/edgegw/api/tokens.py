@@ -27,6 +27,7 @@ from edgegw.api.types import Moment, moment
 from edgegw.clock import Clock
 from edgegw.errors import ConfigError
 from edgegw.model import Instant
+from edgegw.wholefile import put
 
 log = logging.getLogger(__name__)
 
@@ -128,28 +129,14 @@ def read(path: Path) -> Tokens:
 
 
 def write(path: Path, tokens: Tokens) -> None:
-    """Put the file in place whole (temporary file, fsync, rename), mode 0600, owned as its directory is when root writes it.
+    """Put the file in place whole, mode 0600.
 
     Raises:
         ConfigError: ``tokens``: it cannot be written.
     """
     data = msgspec.json.format(msgspec.json.encode(tokens), indent=1) + b"\n"
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            with open(fd, "wb") as file:  # noqa: PTH123 - a descriptor
-                if os.geteuid() == 0:
-                    home = path.parent.stat()
-                    os.fchown(fd, home.st_uid, home.st_gid)
-                file.write(data)
-                file.flush()
-                os.fsync(fd)
-            beside.replace(path)
-        except OSError:
-            beside.unlink(missing_ok=True)
-            raise
-        _sync_directory(path.parent)
+        put(path, data, mode=0o600)
     except OSError as error:
         raise ConfigError("tokens", f"{path}: {error.strerror or error}") from error
 
@@ -168,14 +155,6 @@ def changing(path: Path) -> Iterator[None]:
     try:
         fcntl.flock(fd, fcntl.LOCK_EX)
         yield
-    finally:
-        os.close(fd)
-
-
-def _sync_directory(path: Path) -> None:
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
     finally:
         os.close(fd)
 

@@ -17,12 +17,13 @@ from typing import Any
 import yaml
 from msgspec import MsgspecError
 
+from edgegw.cli.site_file import would_load
 from edgegw.config.plan import SitePlan
-from edgegw.config.site import open_site
 from edgegw.discovery.approvals import Approvals, dump, load
 from edgegw.errors import ConfigError
 from edgegw.probe.adding import Entry, added
 from edgegw.profiles.loader import load_profile
+from edgegw.wholefile import put
 from edgegw.yamlpos import parse
 
 VENDOR = "discovered"
@@ -91,12 +92,13 @@ class Files:
             for name, data in profiles.items():
                 path = self.folder / f"{name}.yaml"
                 before[path] = path.read_bytes() if path.exists() else None
-                _replace(path, (HEAD + as_yaml(data)).encode(), backup=True)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                put(path, (HEAD + as_yaml(data)).encode(), backup=True)
                 load_profile(path)
             old, new = self._site(entries)
-            self._check(new)
+            would_load(self.path, new, self._shown)
             if new != old:
-                _replace(self.path, new, backup=True)
+                put(self.path, new, backup=True)
         except OSError as error:
             _put_back(before)
             raise ConfigError("site", f"{error.filename or self._shown}: {error.strerror or error}") from error
@@ -109,7 +111,8 @@ class Files:
         """Write the record of approvals. Raises ConfigError ``approvals``."""
         path = self.folder / RECORD
         try:
-            _replace(path, dump(approvals))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            put(path, dump(approvals))
         except OSError as error:
             raise ConfigError("approvals", f"{path}: {error.strerror or error}") from error
 
@@ -130,17 +133,6 @@ class Files:
         if not self._named:
             text = _with_profiles(text)
         return old, added(text, entries).encode()
-
-    def _check(self, new: bytes) -> None:
-        """Load what would be the site file, from beside it: relative paths begin there."""
-        beside = self.path.with_name(f".{self.path.name}.new")
-        try:
-            _replace(beside, new, like=self.path)
-            open_site(beside, os.environ)
-        except ConfigError as error:
-            raise ConfigError(error.reason, error.detail.replace(str(beside), str(self._shown))) from error
-        finally:
-            beside.unlink(missing_ok=True)
 
 
 def as_yaml(data: Mapping[str, Any]) -> str:
@@ -167,28 +159,4 @@ def _put_back(before: Mapping[Path, bytes | None]) -> None:
         if data is None:
             path.unlink(missing_ok=True)
         else:
-            _replace(path, data)
-
-
-def _replace(path: Path, data: bytes, *, backup: bool = False, like: Path | None = None) -> None:
-    """Put a file in place whole (temporary file, fsync, rename), with the mode and owner that it had; the old one as ``.bak``."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    model = like or path
-    there = model.stat() if model.exists() else None
-    if backup and path.exists():
-        _replace(path.with_name(f"{path.name}.bak"), path.read_bytes(), like=path)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-        with open(fd, "wb") as file:  # noqa: PTH123 - a descriptor
-            owner = there or path.parent.stat()
-            os.fchmod(fd, there.st_mode & 0o777 if there is not None else 0o644)
-            if os.geteuid() == 0:
-                os.fchown(fd, owner.st_uid, owner.st_gid)
-            file.write(data)
-            file.flush()
-            os.fsync(fd)
-        beside.replace(path)
-    except OSError:
-        beside.unlink(missing_ok=True)
-        raise
+            put(path, data)

@@ -5,15 +5,15 @@ Must not know: how the text is put together (probe.adding).
 """
 
 import os
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING
 
 import click
 
+from edgegw.cli.site_file import would_load
 from edgegw.errors import ConfigError
+from edgegw.wholefile import put
 
 if TYPE_CHECKING:
     from edgegw.probe.adding import Entry
@@ -94,46 +94,16 @@ def write(site: "SiteFile", text: str) -> None:
             raise ConfigError("file", f"{site.path} was changed while the line was probed; run it again")
         if before.startswith(BOM):
             data = BOM + data
-        with NamedTemporaryFile(dir=real.parent, prefix=f".{real.name}.", suffix=".yaml", delete=False) as file:
-            new = Path(file.name)
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            _check(new, site)
-            shutil.copystat(real, new)
-            _own(real, new)
-            shutil.copy2(real, real.with_name(f"{real.name}.bak"))
-            new.replace(real)
-        finally:
-            new.unlink(missing_ok=True)
-        _sync(real.parent)
+        _check(real, data, site)
+        put(real, data, backup=True)
     except OSError as error:
         raise ConfigError("file", f"{site.path}: {error.strerror or error}") from error
 
 
-def _check(new: Path, site: "SiteFile") -> None:
-    from edgegw.config.site import open_site
-
+def _check(real: Path, data: bytes, site: "SiteFile") -> None:
     try:
-        open_site(new, os.environ)
+        would_load(real, data, site.path)
     except ConfigError as error:
-        said = error.detail.replace(str(new), str(site.path))
         raise ConfigError(
-            "site", f"with the new devices the site file would not be right; it stays as it is\n{said}"
+            "site", f"with the new devices the site file would not be right; it stays as it is\n{error.detail}"
         ) from error
-
-
-def _own(real: Path, new: Path) -> None:
-    """The same owner, where we may say so: run as root, the file stays the service's."""
-    status = real.stat()
-    if os.geteuid() == 0:
-        os.chown(new, status.st_uid, status.st_gid)
-
-
-def _sync(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
