@@ -177,5 +177,13 @@ class Plant:
             found += [r["value"] for r in event["data"]["readings"] if r["point"] == "n"]
         return found
 
+    def report(self, day: str) -> dict[str, tuple[Any, int]]:
+        """Indicator → value and n of one day, as `edgegw report` reads them from the store."""
+        argv = ("report", str(self.site), "--from", day, "--to", day, "--format", "json", "-o", "-")
+        made = subprocess.run(
+            (sys.executable, "-m", "edgegw", *argv), cwd=ROOT, capture_output=True, text=True, check=True
+        )
+        return {one["key"]: (one["value"], one["n"]) for one in json.loads(made.stdout)["indicators"]}
+
     def log(self, name: str) -> str:
         return (self.folder / f"{name}.log").read_text()

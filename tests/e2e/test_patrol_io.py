@@ -50,3 +50,6 @@ def test_a_guard_checks_in_and_a_missed_point_is_a_ticket(gate: Gate) -> None:
         assert (told["data"]["checked"], told["data"]["missed"], told["data"]["ratio"]) == (1, 1, 0.5)
         card = f"{CARD:010d}"
         assert all(card not in str(event["data"]) for event in gate.records("edgegw."))
+    found = gate.plant.report(start.date().isoformat())
+    assert (found["door_within_3s"], found["door_within_2s"]) == ((100.0, 1), (100.0, 1))
+    assert (found["patrol_done"], found["patrol_on_time"]) == ((50.0, 2), (50.0, 2))

@@ -24,6 +24,7 @@ from edgegw.config.plan import SitePlan
 from edgegw.control.http import ControlServer
 from edgegw.control.metrics import Metrics
 from edgegw.control.notify import DEFAULT_PERIOD_S, Watchdog, watchdog_period_s
+from edgegw.hearing import ALARM_TYPES
 from edgegw.links.supervisor import Supervisor
 from edgegw.model import Lane, Record
 from edgegw.pipeline import Pipeline
@@ -211,7 +212,7 @@ class _Upstreams:
             seconds = (now_mono_ns - record.mono_ns) / 1e9
             self._event.observe(seconds)
             self._service.responded("event", seconds)
-            if record.lane is Lane.ALARM:
+            if record.type in ALARM_TYPES:
                 self._service.responded("alarm", seconds)
 
     def _condition(self, upstream: str, reason: str | None) -> None:
