@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from bench.figure import Figure, told
-from edgegw.codec import cards, cjt188, dlt645, gst9000, modbus, wiegand
+from edgegw.codec import cards, cjt188, dlt645, gst9000, modbus, osdp, wiegand
 
 MESSAGES = 20_000
 
@@ -21,6 +21,10 @@ def _modbus(frame: bytes) -> object:
     return modbus.parse_pair(bytes.fromhex("01040000000271CB"), frame)
 
 
+def _osdp(frame: bytes) -> object:
+    return osdp.reply_fields(osdp.plain_reply(frame), parity=True)
+
+
 CODECS: Mapping[str, tuple[Callable[[bytes], object], str]] = {
     "modbus": (_modbus, "010404436633341B38"),
     "dlt645": (_dlt645, "6894352190885568910833333433593533338116"),
@@ -29,6 +33,7 @@ CODECS: Mapping[str, tuple[Callable[[bytes], object], str]] = {
     "em-binary": (cards.em_binary, "020A0206008E6D5DB003"),
     "vguang": (cards.vguang, "55AA300800733334353436333483"),
     "wiegand": (wiegand.from_bits, b"00101101000000001010001000".hex()),
+    "osdp": (_osdp, "53801000055000011A002D00A2007517"),
     "gst9000": (
         gst9000.parse,
         "1B3630382F31322F3032202031373A32340A20203030342D3030340A1B39CAD7B4CEBBF0BEAF0AC8B9C2A5D2BBB2E3C9CFBFD50AB8D0D1CCCCBDB2E2C6F7",
