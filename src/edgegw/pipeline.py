@@ -21,10 +21,9 @@ import asyncio
 import logging
 from collections import Counter, deque
 from collections.abc import Callable, Container, Mapping
-from struct import pack
 from typing import Protocol
 
-from edgegw.access.blot import blotted, withheld
+from edgegw.access.blot import blotted
 from edgegw.clock import Clock
 from edgegw.errors import DecodeError, StoreError
 from edgegw.hearing import Hearing
@@ -33,16 +32,12 @@ from edgegw.model import (
     DeadLetter,
     Decoded,
     Event,
-    Frame,
     Instant,
     Lane,
-    MeterAnswer,
-    MqttPayload,
     Raw,
-    ReaderReply,
-    Registers,
     StateChange,
 )
+from edgegw.poison import dead_letter
 from edgegw.ports import AckFn, Batch, Heard, RecordStore
 
 log = logging.getLogger(__name__)
@@ -64,10 +59,6 @@ RETRY_FULL_S = 1.0
 
 TICK_AT_MOST_S = 1.0
 """Longest sleep of the rules' timer; timers set while it sleeps wake it, this only bounds a mistake."""
-
-RAW_LIMIT = 64 * 1024
-"""Bytes of a poison message that are kept; larger ones are cut, their detail says so."""
-
 
 URGENT_MOST = 50_000
 """Messages beyond `PENDING_LIMIT` of which an urgent device's alarms are still kept: days of a stuck disk, some 20 MB."""
@@ -283,21 +274,17 @@ class Pipeline:
         self._retime.set()
 
     def _poison(self, device: str, raw: Raw, error: DecodeError, at: Instant) -> None:
-        key, data = _raw_bytes(raw)
-        detail = error.detail
-        if device in self._secret:
-            data, detail = withheld(data), "what it said is withheld"
+        letter = dead_letter(device, raw, error, at, secret=device in self._secret)
         self.decode_errors[error.reason] += 1
         self.dead_letters += 1
         if self.decode_errors[error.reason] == 1:
             log.warning(
                 "device %s: first message refused as %s (%s); kept as a dead letter, counted from here on",
                 device,
-                error.reason,
-                detail,
+                letter.reason,
+                letter.detail,
             )
-        detail = detail if len(data) <= RAW_LIMIT else f"{detail} (cut from {len(data)} bytes)"
-        self._open.dead.append(DeadLetter("device", device, error.reason, detail, key, data[:RAW_LIMIT], at))
+        self._open.dead.append(letter)
 
     def _close(self) -> None:
         self._closed.append(self._open)
@@ -377,21 +364,6 @@ class Pipeline:
                     await self._retime.wait()
             except TimeoutError:
                 continue
-
-
-def _raw_bytes(raw: Raw) -> tuple[str, bytes]:
-    """A key that says where it came from, and the bytes as they came."""
-    match raw:
-        case MqttPayload():
-            return raw.topic, raw.payload
-        case Registers():
-            return f"{raw.table}/{raw.address}+{len(raw.words)}", pack(f">{len(raw.words)}H", *raw.words)
-        case Frame():
-            return "frame", raw.data
-        case ReaderReply():
-            return "reply", raw.reply
-        case MeterAnswer():
-            return f"{raw.protocol}/{raw.di}", raw.data
 
 
 class Urgent:
