@@ -10,9 +10,11 @@ what a device sends is handed over in the chunks a 16550-like UART would give, t
 import asyncio
 import contextlib
 import errno
+import math
 import os
 import tempfile
 import tty
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
@@ -62,6 +64,7 @@ class PtyLine:
         self._sending_until = 0.0
         self._sent_at = float("-inf")
         self._hearing_until = float("-inf")
+        self._parts: deque[bytearray] = deque()
         self._timers: set[asyncio.TimerHandle] = set()
 
     @property
@@ -76,6 +79,11 @@ class PtyLine:
     def plugged(self) -> bool:
         """Whether the port is there."""
         return self._master >= 0
+
+    @property
+    def talking(self) -> bool:
+        """Whether a device speaks now."""
+        return asyncio.get_running_loop().time() < self._sending_until
 
     async def start(self) -> None:
         """Make the port appear."""
@@ -110,6 +118,7 @@ class PtyLine:
         for timer in self._timers:
             timer.cancel()
         self._timers.clear()
+        self._parts.clear()
         asyncio.get_running_loop().remove_reader(self._master)
         Path(self.path).unlink(missing_ok=True)
         os.close(self._slave)
@@ -117,26 +126,42 @@ class PtyLine:
         self._master = self._slave = -1
         self._sending_until = 0.0
 
-    def send(self, data: bytes, *, instantly: bool = False) -> float:
-        """A device speaks; after whatever is being sent. Returns the loop time at which its last byte is on the wire."""
+    def send(self, data: bytes, *, instantly: bool = False, deaf: bool = False) -> float:
+        """A device speaks; after whatever is being sent. Returns the loop time at which its last byte is on the wire.
+
+        `deaf`: at once, whoever speaks: where two do, what they drive apart is low.
+        """
         loop = asyncio.get_running_loop()
         if instantly:
             self._write(data)
             return loop.time()
+        if deaf:
+            data = data[self._collide(data, loop.time()) :]
         begin = max(loop.time(), self._sending_until)
         for at in range(0, len(data), self._chunk):
             part = data[at : at + self._chunk]
-            self._later(begin + (at + len(part)) * self.char_s, part)
+            self._later(begin + (at + len(part)) * self.char_s, bytearray(part))
         self._sending_until = begin + len(data) * self.char_s
         return self._sending_until
 
-    def _later(self, when: float, part: bytes) -> None:
+    def _collide(self, data: bytes, now: float) -> int:
+        """Mix it with what is being sent; how many bytes of it that were."""
+        cells = [(part, at) for part in self._parts for at in range(len(part))]
+        left = min(math.ceil(max(0.0, self._sending_until - now) / self.char_s), len(cells))
+        both = min(left, len(data))
+        for (part, at), byte in zip(cells[len(cells) - left :][:both], data[:both], strict=True):
+            part[at] &= byte
+        return both
+
+    def _later(self, when: float, part: bytearray) -> None:
         timer: asyncio.TimerHandle
 
         def fire() -> None:
             self._timers.discard(timer)
-            self._write(part)
+            self._parts.popleft()
+            self._write(bytes(part))
 
+        self._parts.append(part)
         timer = asyncio.get_running_loop().call_at(when, fire)
         self._timers.add(timer)
 

@@ -8,7 +8,8 @@ from collections import Counter
 from collections.abc import Iterable
 from functools import reduce
 
-from simulators.meters import Cjt188Meter, Meter, MeterBus, cjt188, dlt645
+from simulators.meter_frames import cjt188, dlt645
+from simulators.meters import Cjt188Meter, Meter, MeterBus
 
 BROADCAST = b"\xaa" * 6
 DLT645_READ_ADDRESS, CJT188_READ_ADDRESS = 0x13, 0x03

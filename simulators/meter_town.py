@@ -16,6 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from simulators.meter_frames import digits
 from simulators.meters import (
     CUBIC_METRES,
     GAS,
@@ -26,7 +27,6 @@ from simulators.meters import (
     Meter,
     MeterBus,
     MeterFault,
-    digits,
 )
 
 FAULTS: tuple[FaultKind, ...] = ("bad-checksum", "silent", "swapped")
@@ -105,7 +105,7 @@ class Town:
             await bus.stop()
 
     def seen(self) -> dict[str, Any]:
-        """What was served by device, and the log of each line (`meters.Logged`)."""
+        """What was served by device, and the log of each line (`meter_log.Logged`)."""
         return {
             "served": {place["device"]: self.totals[place["address"]].served for place in self.places},
             "lines": {

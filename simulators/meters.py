@@ -5,14 +5,18 @@ Must not know: the gateway; it shares no code with it.
 """
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from simulators.babble import Babble
 from simulators.line import PtyLine
+from simulators.meter_frames import cjt188, digits, dlt645, sealed, unmask
+from simulators.meter_log import LOG_MOST, Logged
 
-FaultKind = Literal["silent", "slow", "bad-checksum", "swapped", "torn", "wrong-unit", "refuse"]
+FaultKind = Literal["silent", "slow", "bad-checksum", "swapped", "torn", "wrong-unit", "refuse", "flood"]
 
 TURNAROUND_S = 0.02
 """The soonest a meter answers (DL/T 645-2007 §7: 20 ms to 500 ms)."""
@@ -25,8 +29,6 @@ WATER, HEAT, GAS = 0x10, 0x20, 0x30
 OPEN, CLOSE = 0x55, 0x99
 CUBIC_METRES = 0x2C
 
-LOG_MOST = 100_000
-
 Cell = bytes | Callable[[], bytes]
 
 
@@ -36,7 +38,8 @@ class MeterFault:
 
     Attributes:
         kind: ``slow`` answers right, `seconds` late (longer than the master waits: a late reply); ``swapped`` sends the
-            identifier's bytes in the other order; ``refuse`` answers with an error; the others as they say.
+            identifier's bytes in the other order; ``refuse`` answers with an error; ``flood`` answers, and talks unasked besides
+            (`babble`); the others as they say.
         times: how many requests are still affected; None: all.
     """
 
@@ -46,7 +49,7 @@ class MeterFault:
 
 
 @dataclass
-class Meter:
+class Meter(ABC):
     """A meter of either protocol.
 
     Attributes:
@@ -64,17 +67,26 @@ class Meter:
     fault: MeterFault | None = None
     requests: deque[str] = field(default_factory=lambda: deque(maxlen=1000))
 
+    @abstractmethod
     def answer(self, request: bytes) -> bytes | None:
         """The answer to a whole frame addressed to it, without faults; None: none."""
-        raise NotImplementedError
 
+    @abstractmethod
     def refusal(self, request: bytes) -> bytes:
         """The answer that refuses."""
-        raise NotImplementedError
 
+    @abstractmethod
+    def telling(self, di: str, value: bytes) -> bytes:
+        """A frame that tells a value as if it had been asked for it."""
+
+    @abstractmethod
     def di_at(self) -> slice:
         """Where the identifier is in an answer."""
-        raise NotImplementedError
+
+    def unasked(self) -> bytes:
+        """What it says when it floods: what it was asked for last, else the first it has."""
+        di = next((di for di in (*reversed(self.requests), *self.values) if di in self.values), "")
+        return self.telling(di, self.value(di) or b"")
 
     def value(self, di: str) -> bytes | None:
         """What it has under an identifier."""
@@ -104,6 +116,10 @@ class Dlt645Meter(Meter):
     def refusal(self, request: bytes) -> bytes:
         """No such data."""
         return dlt645(self.address, request[8] | 0xC0, b"\x02")
+
+    def telling(self, di: str, value: bytes) -> bytes:
+        """See `Meter`."""
+        return dlt645(self.address, 0x91, bytes.fromhex(di)[::-1] + value[:DLT645_MOST])
 
     def di_at(self) -> slice:
         """Behind the length."""
@@ -155,29 +171,16 @@ class Cjt188Meter(Meter):
         """Its status, under C1 or C4."""
         return self._frame(request[9] | 0xC0, request[13:14] + self._status())
 
+    def telling(self, di: str, value: bytes) -> bytes:
+        """See `Meter`; its serial number is 0, as nobody asked."""
+        return self._frame(0x81, bytes.fromhex(di)[::-1] + bytes(1) + value)
+
     def di_at(self) -> slice:
         """Behind the length."""
         return slice(11, 13)
 
     def _frame(self, control: int, data: bytes) -> bytes:
         return cjt188(self.type, self.address, control, data)
-
-
-@dataclass
-class Logged:
-    """A transaction as it was on the wire.
-
-    Attributes:
-        began: loop time of the request's first byte. size: bytes of the request, and of its answer.
-        ended: loop time at which the answer's last byte was there; None: there was no good one.
-        turnaround: what the meter thought, seconds.
-    """
-
-    address: str
-    began: float
-    size: int
-    ended: float | None = None
-    turnaround: float = 0.0
 
 
 class MeterBus:
@@ -194,6 +197,7 @@ class MeterBus:
         self.meters = list(meters)
         self._by_key = {_key(meter): meter for meter in self.meters}
         self.line = PtyLine(self._heard, baud=baud, bits=bits, path=path, chunk=chunk)
+        self.babble = Babble(self.line, self._floods)
         self.bad_requests = 0
         self.log: deque[Logged] = deque(maxlen=LOG_MOST)
         self._buffer = b""
@@ -209,15 +213,23 @@ class MeterBus:
     async def start(self) -> None:
         """Make the port appear."""
         await self.line.start()
+        self.babble.start()
 
     async def stop(self) -> None:
         """Make it vanish."""
+        self.babble.stop()
         for timer in self._timers:
             timer.cancel()
         self._timers.clear()
         await self.line.stop()
 
+    def _floods(self) -> list[bytes]:
+        return [meter.unasked() for meter in self.meters if meter.fault is not None and meter.fault.kind == "flood"]
+
     def _heard(self, data: bytes, until: float) -> None:
+        if self.babble.drowns():
+            self.bad_requests += 1
+            return
         self._buffer = (self._buffer + data)[-BUFFER_MOST:]
         while (frame := self._cut()) is not None:
             self._request(frame, until)
@@ -262,7 +274,7 @@ class MeterBus:
             return
         late_s = 0.0
         if fault is not None:
-            answer, late_s = self._spoiled(meter, fault, frame, answer), fault.seconds
+            answer, late_s = _spoiled(meter, fault, frame, answer), fault.seconds
         answer = b"\xfe" * meter.wake + answer
         when = max(until + meter.turnaround + late_s, self._ready.get(key, 0.0))
         self._ready[key] = when
@@ -270,26 +282,12 @@ class MeterBus:
 
         def speak() -> None:
             self._timers.discard(timer)
-            ended = self.line.send(answer)
+            ended = self.line.send(answer, deaf=self.babble.on)
             if fault is None or fault.kind == "swapped":
                 logged.ended, logged.size, logged.turnaround = ended, asked + len(answer), meter.turnaround
 
         timer = asyncio.get_running_loop().call_at(when, speak)
         self._timers.add(timer)
-
-    def _spoiled(self, meter: Meter, fault: MeterFault, request: bytes, answer: bytes) -> bytes:
-        if fault.kind == "refuse":
-            return meter.refusal(request)
-        if fault.kind == "torn":
-            return answer[: len(answer) // 2]
-        if fault.kind == "bad-checksum":
-            return answer[:-2] + bytes((answer[-2] ^ 0x55, 0x16))
-        body = bytearray(answer[:-2])
-        if fault.kind == "wrong-unit":
-            body[2] ^= 0x01
-        elif fault.kind == "swapped":
-            body[meter.di_at()] = body[meter.di_at()][::-1]
-        return sealed(bytes(body))
 
 
 def _key(meter: Meter) -> str:
@@ -307,30 +305,21 @@ def _present(meter: Meter) -> MeterFault | None:
     return fault
 
 
-def sealed(body: bytes) -> bytes:
-    """A frame with its sum and its end."""
-    return body + bytes((sum(body) & 0xFF, 0x16))
-
-
-def dlt645(address: str, control: int, data: bytes) -> bytes:
-    """A DL/T 645 frame; `data` without the mask."""
-    masked = bytes((byte + 0x33) & 0xFF for byte in data)
-    return sealed(b"\x68" + bytes.fromhex(address)[::-1] + bytes((0x68, control, len(data))) + masked)
-
-
-def unmask(data: bytes) -> bytes:
-    """DL/T 645 data as they are meant."""
-    return bytes((byte - 0x33) & 0xFF for byte in data)
-
-
-def cjt188(kind: int, address: str, control: int, data: bytes) -> bytes:
-    """A CJ/T 188 frame."""
-    return sealed(bytes((0x68, kind)) + bytes.fromhex(address)[::-1] + bytes((control, len(data))) + data)
-
-
-def digits(text: str) -> bytes:
-    """Decimal digits, high one first, as they travel."""
-    return bytes.fromhex(text)[::-1]
+def _spoiled(meter: Meter, fault: MeterFault, request: bytes, answer: bytes) -> bytes:
+    if fault.kind == "refuse":
+        return meter.refusal(request)
+    if fault.kind == "torn":
+        return answer[: len(answer) // 2]
+    if fault.kind == "bad-checksum":
+        return answer[:-2] + bytes((answer[-2] ^ 0x55, 0x16))
+    if fault.kind in {"slow", "flood"}:
+        return answer
+    body = bytearray(answer[:-2])
+    if fault.kind == "wrong-unit":
+        body[2] ^= 0x01
+    elif fault.kind == "swapped":
+        body[meter.di_at()] = body[meter.di_at()][::-1]
+    return sealed(bytes(body))
 
 
 def electric(address: str, kwh_hundredths: int) -> Dlt645Meter:

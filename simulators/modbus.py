@@ -7,8 +7,10 @@ Must not know: what the registers mean (simulators.devices), the gateway.
 import asyncio
 import contextlib
 import struct
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 
+from simulators.babble import Babble
 from simulators.line import PtyLine
 from simulators.slave import Answer, Slave, Units, rtu, rtu_request_length
 
@@ -20,7 +22,7 @@ class RtuBus:
     """Slaves on one half-duplex line. `path` is the port; `line` has the counters and the plug.
 
     A slave takes a frame once the line was silent for 3.5 characters, thinks for its turnaround, and answers at the wire's pace.
-    What arrives while a slave speaks is lost, as on a real line.
+    One that floods (`babble`) drowns what comes while it talks, and spoils what others say.
     """
 
     def __init__(
@@ -28,6 +30,7 @@ class RtuBus:
     ) -> None:
         self.units = Units(slaves)
         self.line = PtyLine(self._heard, baud=baud, bits=bits, path=path, chunk=chunk)
+        self.babble = Babble(self.line, self._floods)
         self._buffer = b""
         self._ready: dict[int, float] = {}
         self._timers: set[asyncio.TimerHandle] = set()
@@ -41,15 +44,23 @@ class RtuBus:
     async def start(self) -> None:
         """Make the port appear."""
         await self.line.start()
+        self.babble.start()
 
     async def stop(self) -> None:
         """Make it vanish."""
+        self.babble.stop()
         for timer in (*self._timers, *([self._silence] if self._silence else [])):
             timer.cancel()
         self._timers.clear()
         await self.line.stop()
 
+    def _floods(self) -> list[bytes]:
+        return [rtu(unit.unasked()) for unit in self.units.by_unit.values() if unit.floods]
+
     def _heard(self, data: bytes, until: float) -> None:
+        if self.babble.drowns():
+            self.units.bad_requests += 1
+            return
         self._buffer = (self._buffer + data)[-BUFFER_MOST:]
         if self._silence is not None:
             self._silence.cancel()
@@ -67,13 +78,13 @@ class RtuBus:
 
         def speak() -> None:
             self._timers.discard(timer)
-            self.line.send(rtu(answer))
+            self.line.send(rtu(answer), deaf=self.babble.on)
 
         timer = asyncio.get_running_loop().call_at(when, speak)
         self._timers.add(timer)
 
 
-class _Server:
+class _Server(ABC):
     """What both TCP kinds share: listening, connections, answers in time. Port 0 takes any free one."""
 
     def __init__(self, slaves: Iterable[Slave], *, host: str = "127.0.0.1", port: int = 0) -> None:
@@ -126,8 +137,9 @@ class _Server:
                 self._writers.remove(writer)
             writer.close()
 
+    @abstractmethod
     def _take(self, buffer: bytes, writer: asyncio.StreamWriter) -> bytes:
-        raise NotImplementedError
+        """Answer the whole requests in the buffer; what is left of it."""
 
     def _later(self, unit: int, delay: float, data: bytes, writer: asyncio.StreamWriter | None) -> None:
         loop = asyncio.get_running_loop()

@@ -14,7 +14,7 @@ from typing import Literal
 Cell = int | Callable[[], int]
 """A register's or bit's value, or what to call for it."""
 
-FaultKind = Literal["silent", "slow", "wrong-unit", "bad-crc", "torn", "exception", "flapping"]
+FaultKind = Literal["silent", "slow", "wrong-unit", "bad-crc", "torn", "exception", "flapping", "flood"]
 
 ILLEGAL_FUNCTION, ILLEGAL_ADDRESS, ILLEGAL_VALUE = 1, 2, 3
 _TABLES = {1: "coil", 2: "discrete", 3: "holding", 4: "input"}
@@ -22,13 +22,17 @@ _MOST = {1: 2000, 2: 2000, 3: 125, 4: 125}
 COIL_ON = 0xFF00
 WRITES_KEPT = 1000
 
+READ_FIRST = b"\x03\x00\x00\x00\x01"
+"""What a unit that floods answers although nobody ever asked it: a read of the first holding register."""
+
 
 @dataclass
 class Fault:
     """What is wrong with a slave.
 
     Attributes:
-        kind: ``slow`` answers right, `seconds` late (longer than the master waits: a late reply); the others as they say.
+        kind: ``slow`` answers right, `seconds` late (longer than the master waits: a late reply); ``flood`` answers, and on a
+            line talks unasked besides (`babble`); the others as they say.
         times: how many requests are still affected; None: all.
         code: the exception given.
         every: ``flapping``: so many requests are answered, then as many not, and so on.
@@ -66,6 +70,7 @@ class Slave:
 
     Attributes:
         answers_as: the unit id in its answers, where it is not its own.
+        last_read: the PDU of the last read that reached it.
         requests: requests that reached it. writes: PDUs of the writes it carried out, the last `WRITES_KEPT`.
     """
 
@@ -76,6 +81,7 @@ class Slave:
     requests: int = 0
     writes: deque[bytes] = field(default_factory=lambda: deque(maxlen=WRITES_KEPT))
     answers_as: int | None = None
+    last_read: bytes = READ_FIRST
 
     def fill(self, table: str, addresses: Iterable[int], value: int = 0) -> None:
         """Give addresses a value that have none yet."""
@@ -108,11 +114,13 @@ class Slave:
     def answer(self, request: bytes) -> Answer | None:
         """Answer a PDU, faults included; None: stay silent."""
         self.requests += 1
+        if request[0] in _TABLES:
+            self.last_read = request
         own = self.answers_as or self.unit
         fault = self._present_fault()
         if fault is not None and fault.kind == "flapping":
             fault = Fault("silent") if (self.requests - 1) // fault.every % 2 else None
-        if fault is None:
+        if fault is None or fault.kind == "flood":
             return Answer(own, self.pdu(request), self.turnaround)
         if fault.kind == "silent":
             return None
@@ -126,6 +134,18 @@ class Slave:
             bad_crc=fault.kind == "bad-crc",
             torn=fault.kind == "torn",
         )
+
+    @property
+    def floods(self) -> bool:
+        """Whether it talks unasked."""
+        return self.fault is not None and self.fault.kind == "flood"
+
+    def unasked(self) -> Answer:
+        """What it says when it floods: its answer to the last read once more, with the present values.
+
+        As Modbus names no address in answers, nobody can tell it from the answer to another read of as many of this unit.
+        """
+        return Answer(self.answers_as or self.unit, self.pdu(self.last_read))
 
     def _present_fault(self) -> Fault | None:
         fault = self.fault

@@ -11,6 +11,7 @@ import asyncio
 import json
 import socket
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -34,7 +35,7 @@ FACE_WAIT_S = 10.0
 OK = "000000"
 
 
-class _Terminal:
+class _Terminal(ABC):
     """A client of its own on the broker. `start` returns once it is connected and subscribed."""
 
     def __init__(self, host: str, port: int, identifier: str, subscribe: str, will: tuple[str, bytes]) -> None:
@@ -78,9 +79,9 @@ class _Terminal:
             await self.heard(str(message.topic), json.loads(bytes(message.payload)))
             self.changed.set()
 
+    @abstractmethod
     async def heard(self, topic: str, said: dict[str, Any]) -> None:
         """Take a message."""
-        raise NotImplementedError
 
     async def say(self, topic: str, body: dict[str, Any], *, qos: int = 1, retain: bool = False) -> None:
         """Publish, compact and in Chinese characters as the terminals do."""

@@ -11,7 +11,7 @@ from edgegw.links.request import Request
 from edgegw.model import MeterAnswer
 from edgegw.profiles.encode import MeterWrite, ModbusWrite
 from edgegw.profiles.loader import ProfileLibrary
-from simulators.meters import cjt188, digits, dlt645, sealed
+from simulators.meter_frames import cjt188, digits, dlt645, sealed
 
 POWER, FLOW = "558890213594", "78330011223344"
 ENERGY = bytes.fromhex("6894352190885568910833333433593533338116")

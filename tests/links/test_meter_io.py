@@ -17,7 +17,8 @@ from edgegw.ports import Order
 from edgegw.profiles.encode import compile_commands
 from edgegw.profiles.loader import ProfileLibrary
 from edgegw.profiles.schema import Profile
-from simulators.meters import CUBIC_METRES, Dlt645Meter, MeterBus, MeterFault, digits, electric, water
+from simulators.meter_frames import digits
+from simulators.meters import CUBIC_METRES, Dlt645Meter, MeterBus, MeterFault, electric, water
 
 BAUD = 115200  # 48 times quicker than what is usual, so that tests are; the arithmetic is the same
 LIBRARY = ProfileLibrary()

@@ -9,7 +9,8 @@ from edgegw.probe.identify_meter import Meter, identifiers, rank
 from edgegw.probe.meters import MeterProbe
 from edgegw.probe.plan import Setting
 from simulators.meter_call import CalledBus
-from simulators.meters import Cjt188Meter, digits, electric
+from simulators.meter_frames import digits
+from simulators.meters import Cjt188Meter, electric
 from tests.probe.asking import shipped
 
 BAUD = 115200

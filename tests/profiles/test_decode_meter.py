@@ -14,7 +14,7 @@ from edgegw.profiles.decode_meter import answer_of
 from edgegw.profiles.encode import compile_commands
 from edgegw.profiles.loader import ProfileLibrary
 from edgegw.profiles.schema import Profile
-from simulators.meters import digits
+from simulators.meter_frames import digits
 
 LIBRARY = ProfileLibrary()
 WATER = LIBRARY.get("generic/cjt188-water")

@@ -10,7 +10,7 @@ from edgegw.model import MeterAnswer
 from edgegw.profiles.decode import compile_profile
 from edgegw.profiles.loader import ProfileLibrary
 from edgegw.profiles.schema import Profile
-from simulators.meters import cjt188
+from simulators.meter_frames import cjt188
 from simulators.profile_meter import answers, meter_of, plausible
 
 LIBRARY = ProfileLibrary()
