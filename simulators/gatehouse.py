@@ -116,8 +116,8 @@ class WitnessedBus(RtuBus):
         await super().start()
         send = self.line.send
 
-        def noted(data: bytes, *, instantly: bool = False) -> float:
-            until = send(data, instantly=instantly)
+        def noted(data: bytes, *, instantly: bool = False, deaf: bool = False) -> float:
+            until = send(data, instantly=instantly, deaf=deaf)
             board = self.units.by_unit.get(data[0])
             coil = board.read_back if isinstance(board, Witnessed) and data[1] == READ_COILS else None
             if coil is not None and len(data) >= 6 and data[3] & 1:
