@@ -1,7 +1,7 @@
 """A device out of its profile: a profile is enough to simulate what it describes.
 
-Owns: the command line that puts Modbus units (profile_modbus), meters (profile_meter) or a talking device (profile_serial) on a
-line, or MQTT devices (mqtt_unit) on a broker.
+Owns: the command line that puts Modbus units (profile_modbus), meters (profile_meter), OSDP readers (profile_osdp) or a talking
+device (profile_serial) on a line, or MQTT devices (mqtt_unit) on a broker.
 Must not know: what they say.
 
 `python -m simulators.from_profile --help`
@@ -17,7 +17,7 @@ from typing import NamedTuple
 from edgegw.errors import ProfileError
 from edgegw.profiles.loader import ProfileLibrary
 from edgegw.profiles.schema import Profile
-from simulators import mqtt_serve, profile_meter, profile_serial
+from simulators import mqtt_serve, profile_meter, profile_osdp, profile_serial
 from simulators.meters import Meter, MeterFault
 from simulators.modbus import RtuBus, RtuTcpServer, TcpServer
 from simulators.mqtt_unit import MqttUnit
@@ -40,12 +40,14 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     """The command line, understood as far as the profile is not needed. Exits with 2 where it is none."""
     parser = argparse.ArgumentParser(
         prog="python -m simulators.from_profile",
-        description="Simulates Modbus, MQTT and serial devices and meters from their profile, with the values of its samples "
-        "unless told otherwise. A serial device says its samples in turn, or one frame with the values of --set: made anew for "
-        "rdm6300, em-binary, vguang, wiegand-bits, wiegand-hex and text; another (gst9000) says the samples that show them.",
+        description="Simulates Modbus, MQTT and serial devices, meters and OSDP readers from their profile, with the values of "
+        "its samples unless told otherwise. A serial device says its samples in turn, or one frame with the values of --set: "
+        "made anew for rdm6300, em-binary, vguang, wiegand-bits, wiegand-hex and text; another (gst9000) says the samples that "
+        "show them. An OSDP reader likewise has its samples' cards, keys and contacts in turn, or those of --set each time.",
         epilog=f"Faults on Modbus: {_explained({name: text for name, (text, _) in FAULTS.items()})}. "
         f"Faults of meters: {_explained({name: text for name, (text, _) in profile_meter.FAULTS.items()})}. "
         f"Faults of serial devices: {_explained(profile_serial.FAULTS)}. "
+        f"Faults of OSDP readers: {_explained(profile_osdp.FAULTS)}. "
         f"Faults on MQTT: {_explained(mqtt_serve.FAULTS)}.",
     )
     parser.add_argument("profile", help="<vendor>/<model>, such as eastron/sdm120")
@@ -55,17 +57,36 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     way.add_argument("--rtu-tcp", metavar="PORT", type=int, help="listen as a serial server (RTU over TCP)")
     way.add_argument("--broker", metavar="HOST:PORT", help="MQTT devices: the broker they are on")
     parser.add_argument("--baud", type=int, help="of the line (9600; meters: 2400)")
+    secure = parser.add_mutually_exclusive_group()
+    secure.add_argument(
+        "--key-file", metavar="PATH", help="OSDP readers: file with the key of the secure channel, 32 hex digits"
+    )
+    secure.add_argument(
+        "--install",
+        action="store_true",
+        help="OSDP readers: with the default key, and take the one they are given (without either: in the clear)",
+    )
     parser.add_argument(
-        "--unit", action="append", metavar="N|N-M", help="unit id or a range of them; may be repeated (1)"
+        "--unit",
+        action="append",
+        metavar="N|N-M",
+        help="unit id, reader's address or a range of them; may be repeated (1; readers 0)",
     )
     parser.add_argument(
         "--set", action="append", default=[], metavar="POINT=VALUE", help="a point's value; may be repeated"
     )
     parser.add_argument(
-        "--address", action="append", metavar="TEXT", help="MQTT devices, meters: address; may be repeated (sim-1)"
+        "--address",
+        action="append",
+        metavar="TEXT",
+        help="MQTT devices, meters, OSDP readers: address; may be repeated (sim-1)",
     )
     parser.add_argument(
-        "--every", type=float, default=10.0, metavar="S", help="MQTT, serial devices: seconds between reports (10)"
+        "--every",
+        type=float,
+        default=10.0,
+        metavar="S",
+        help="MQTT, serial devices, OSDP readers: seconds between reports (10)",
     )
     parser.add_argument(
         "--clock-off",
@@ -75,21 +96,25 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--fault",
-        choices=[*dict.fromkeys([*FAULTS, *profile_meter.FAULTS, *profile_serial.FAULTS, *mqtt_serve.FAULTS])],
+        choices=[
+            *dict.fromkeys(
+                [*FAULTS, *profile_meter.FAULTS, *profile_serial.FAULTS, *profile_osdp.FAULTS, *mqtt_serve.FAULTS]
+            )
+        ],
         help="what is wrong with them all",
     )
     parser.add_argument("--times", type=int, help="Modbus, meters: so many requests are affected, then it is over")
     return parser.parse_args(argv)
 
 
-def units_of(texts: Sequence[str]) -> list[int]:
+def units_of(texts: Sequence[str], least: int = 1, most: int = 255) -> list[int]:
     """Unit ids from ``7`` and ``1-30``. Raises ValueError."""
     found: list[int] = []
     for text in texts:
         first, dash, last = text.partition("-")
         low, high = int(first), int(last if dash else first)
-        if not 1 <= low <= high <= 255:
-            raise ValueError(f"{text}: units are 1 to 255")
+        if not least <= low <= high <= most:
+            raise ValueError(f"{text}: units are {least} to {most}")
         found += range(low, high + 1)
     return found
 
@@ -141,11 +166,33 @@ def meters(args: argparse.Namespace, profile: Profile) -> list[Meter]:
     return made
 
 
+def readers(args: argparse.Namespace, profile: Profile) -> profile_osdp.Readers:
+    """The OSDP readers the command line asks for. Raises ValueError or OSError."""
+    profile_osdp.require_libosdp()
+    _regular(args)
+    addresses = units_of([*(args.unit or ()), *(args.address or ())] or ["0"], 0, profile_osdp.MOST_ADDRESS)
+    if len({*addresses}) < len(addresses):
+        raise ValueError("two readers have one address")
+    return profile_osdp.Readers(
+        addresses,
+        profile_osdp.scenes(profile, values_of(profile, args.set)),
+        path=args.port,
+        baud=args.baud or profile_osdp.BAUD,
+        key=profile_osdp.key_of(args.key_file) if args.key_file is not None else None,
+        install=args.install,
+        fault=args.fault,
+    )
+
+
+def _regular(args: argparse.Namespace) -> None:
+    if not args.every > 0:
+        raise ValueError("--every is more than 0 seconds")
+
+
 def mqtt_units(args: argparse.Namespace, profile: Profile) -> list[MqttUnit]:
     """The MQTT devices the command line asks for. Raises ValueError."""
     values = values_of(profile, args.set)
-    if not args.every > 0:
-        raise ValueError("--every is more than 0 seconds")
+    _regular(args)
     off_ns = round((args.clock_off or 0.0) * 1e9)
     return [
         MqttUnit(profile, address, values, clock=lambda: time.time_ns() + off_ns)
@@ -163,6 +210,10 @@ def _profile(args: argparse.Namespace) -> Profile:
         raise ValueError(f"{args.profile} is for {profile.link}: use {known.said}")
     if args.fault is not None and args.fault not in known.faults:
         raise ValueError(f"{args.fault} is no fault of {known.device}: {', '.join(known.faults)}")
+    if args.fault == "flood" and profile.link == "modbus" and args.port is None:
+        raise ValueError("flood is a fault on a line: use --port")
+    if (args.key_file is not None or args.install) and profile.link != "osdp":
+        raise ValueError(f"{args.profile} has no secure channel: --key-file and --install are for OSDP readers")
     if args.clock_off is not None:
         if not any(point.mqtt is not None and point.mqtt.time is not None for point in profile.points.values()):
             raise ValueError(f"{args.profile} tells no time of its own: --clock-off does nothing there")
@@ -184,6 +235,7 @@ _WAYS = {
     "modbus": _Way(("port", "tcp", "rtu_tcp"), "--port, --tcp or --rtu-tcp", "a Modbus device", FAULTS),
     "meter": _Way(("port",), "--port", "a meter", profile_meter.FAULTS),
     "serial": _Way(("port",), "--port", "a serial device", profile_serial.FAULTS),
+    "osdp": _Way(("port",), "--port", "an OSDP reader", profile_osdp.FAULTS),
     "mqtt": _Way(("broker",), "--broker", "an MQTT device", mqtt_serve.FAULTS),
 }
 
@@ -218,9 +270,10 @@ async def simulated(args: argparse.Namespace) -> None:
     elif profile.link == "meter":
         baud = args.baud or profile_meter.BAUD
         await profile_meter.serve(args.profile, meters(args, profile), args.port, baud=baud, fault=args.fault)
+    elif profile.link == "osdp":
+        await profile_osdp.serve(args.profile, readers(args, profile), every_s=args.every)
     elif profile.link == "serial":
-        if not args.every > 0:
-            raise ValueError("--every is more than 0 seconds")
+        _regular(args)
         said, baud = profile_serial.frames(profile, values_of(profile, args.set)), args.baud or profile_serial.BAUD
         await profile_serial.serve(
             args.profile, profile, said, args.port, baud=baud, every_s=args.every, fault=args.fault

@@ -38,6 +38,8 @@ class _Channel:
         self._line = line
         self.inbox = bytearray()
         self.silent = False
+        self.late_s = 0.0
+        self.spoil: Callable[[bytes], bytes] = bytes
 
     def read(self, most: int) -> bytes:
         """What the panel said."""
@@ -46,9 +48,9 @@ class _Channel:
         return taken
 
     def write(self, data: bytes) -> int:
-        """An answer; lost where the reader is to be silent."""
+        """An answer; lost where the reader is to be silent, late and spoilt as it is to be."""
         if not self.silent:
-            self._line.say(data)
+            self._line.say(self.spoil(data), self.late_s)
         return len(data)
 
     def flush(self) -> None:
@@ -119,6 +121,12 @@ class OsdpReader:
         with self._lock:
             return bool(self._pd.is_sc_active())
 
+    @property
+    def online(self) -> bool:
+        """Whether a panel polls it."""
+        with self._lock:
+            return bool(self._pd.is_online())
+
     def tap(self, number: int, bits: int = 26) -> None:
         """A card with these bits between its parity bits (26 and 34), or with all of them (any other length)."""
         if bits in (26, 34):
@@ -142,7 +150,11 @@ class OsdpReader:
 
     def tamper(self, *, on: bool) -> None:
         """The cover comes off, or back on."""
-        self.tampered = on
+        self.tell(tampered=on, power_fault=self.power_fault)
+
+    def tell(self, *, tampered: bool, power_fault: bool) -> None:
+        """What its cover and its supply are; it tells so by itself."""
+        self.tampered, self.power_fault = tampered, power_fault
         self._submit(
             {
                 "event": self._lib.EVENT_STATUS,
@@ -236,10 +248,10 @@ class OsdpLine:
             self._master = self._slave = -1
             self._outgoing.clear()
 
-    def say(self, data: bytes) -> None:
-        """Put bytes on the wire; they arrive when the last of them would."""
+    def say(self, data: bytes, late_s: float = 0.0) -> None:
+        """Put bytes on the wire; they arrive when the last of them would, or later."""
         with self.lock:
-            due = max(time.monotonic(), self._heard_until) + len(data) * self._char_s
+            due = max(time.monotonic(), self._heard_until) + len(data) * self._char_s + late_s
             self._outgoing.append((due, data))
 
     def _run(self) -> None:

@@ -34,6 +34,7 @@ FAULTS: dict[str, tuple[str, MeterFault | None]] = {
     "swapped": ("sends the identifier's bytes in the other order", MeterFault("swapped")),
     "torn": ("stops in the middle of its answer", MeterFault("torn")),
     "refuse": ("refuses everything", MeterFault("refuse")),
+    "flood": ("answers, and talks unasked besides, twenty times a second", MeterFault("flood")),
     "flapping": ("ten answers, ten silences, and so on", None),
 }
 FLAPPING = 10

@@ -28,6 +28,7 @@ FAULTS: dict[str, tuple[str, Fault]] = {
     "torn": ("stops in the middle of its answer", Fault("torn")),
     "exception": ("refuses everything with exception 4", Fault("exception")),
     "flapping": ("ten answers, ten silences, and so on", Fault("flapping", every=10)),
+    "flood": ("answers, and talks unasked besides, twenty times a second; only with --port", Fault("flood")),
 }
 
 

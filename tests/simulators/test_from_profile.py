@@ -3,7 +3,7 @@
 import pytest
 
 from edgegw.profiles.loader import ProfileLibrary
-from simulators import mqtt_serve, profile_meter, profile_serial
+from simulators import mqtt_serve, profile_meter, profile_osdp, profile_serial
 from simulators.from_profile import main, units_of, value_of, values_of
 from simulators.profile_modbus import FAULTS, ProfileUnit
 
@@ -48,7 +48,11 @@ def test_values(text, value):
         (["aqara/sjcgq11lm", "--broker", "127.0.0.1:1883", "--set", "wet=true"], "there is no point 'wet'"),
         (["aqara/sjcgq11lm", "--broker", "127.0.0.1:1883", "--fault", "bad-crc"], "no fault of an MQTT device"),
         (["aqara/sjcgq11lm", "--broker", "127.0.0.1:1883", "--every", "0"], "more than 0"),
-        (["eastron/sdm120", "--tcp", "0", "--fault", "flood"], "no fault of a Modbus device"),
+        (["eastron/sdm120", "--tcp", "0", "--fault", "flood"], "flood is a fault on a line: use --port"),
+        (["eastron/sdm120", "--tcp", "0", "--fault", "swapped"], "no fault of a Modbus device"),
+        (["eastron/sdm120", "--tcp", "0", "--install"], "has no secure channel"),
+        (["generic/osdp-reader", "--tcp", "0"], "is for osdp: use --port"),
+        (["generic/osdp-reader", "--port", "/nowhere/tty", "--fault", "flood"], "no fault of an OSDP reader"),
         (["eastron/sdm120", "--tcp", "0", "--unit", "300"], "units are 1 to 255"),
         (["eastron/sdm120", "--tcp", "0", "--set", "volts=1"], "there is no point 'volts'"),
         (["eastron/sdm120", "--tcp", "0", "--set", "voltage=full"], "voltage: a number"),
@@ -71,6 +75,7 @@ def test_help_names_every_fault(capsys):
     assert all(f"{name}: {text}" in told for name, text in mqtt_serve.FAULTS.items())
     assert all(f"{name}: {text}" in told for name, (text, _) in profile_meter.FAULTS.items())
     assert all(f"{name}: {text}" in told for name, text in profile_serial.FAULTS.items())
+    assert all(f"{name}: {text}" in told for name, text in profile_osdp.FAULTS.items())
 
 
 def test_what_is_text_stays_as_written():

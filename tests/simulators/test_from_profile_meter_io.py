@@ -111,7 +111,7 @@ REASONS = {
 
 
 def test_every_fault_is_tried():
-    assert {*REASONS, "slow", "flapping"} == set(FAULTS)
+    assert {*REASONS, "slow", "flapping", "flood"} == set(FAULTS)
 
 
 @pytest.mark.parametrize("fault", REASONS)
